@@ -14,15 +14,21 @@
     X(R2,  "whoever answers a status for a reader at s first raises its SCN to s") \
     X(R3,  "COMMIT_PENDING before the commit SCN is taken; answered when durable and acknowledged by all") \
     X(R4,  "a commit heard by broadcast counts only below the sender's watermark") \
-    X(R5,  "a block under an in-place write is not handed over in X; completion clears dirty only for the version written") \
+    X(R5,  "no hand-over in X under an in-place write; completion clears dirty only for the version written") \
     X(R6,  "pin order, reservations before the first pin, no waits under a pin") \
     X(R7,  "write-ahead: a block is written or shipped only when its redo is durable") \
     X(R8,  "damage before a position claimed durable is corruption") \
     X(R9,  "a transaction-table entry is recycled only below the horizon") \
-    X(R12, "epoch and incarnation of each message are checked") \
-    X(R13, "ownership generation in every message about a block") \
-    X(R14, "a grant from disk carries the least version that the disk must show") \
-    X(R15, "past images are kept until a newer version is durable in place")
+    X(R10, "no snapshot below the promised horizon") \
+    X(R11, "purge follows committed undo; the row's slot is freed after its index entries") \
+    X(R12, "a unique insert holds X on the first leaf that may contain the key") \
+    X(R13, "a past image is kept until a version at least as new is durable in place") \
+    X(R14, "grants are numbered; stale releases and drop notices are ignored") \
+    X(R15, "messages about one resource between two nodes travel in order") \
+    X(R16, "leases count from the moment the renewal began") \
+    X(R17, "fencing precedes tail read, first grant, first commit") \
+    X(R18, "a thread is closed only when its recovery set is durable in place") \
+    X(R19, "a failure during recovery starts it again at Freezing")
 /* clang-format on */
 
 #endif
