@@ -42,14 +42,26 @@ enum {
 #undef X
 };
 
+struct timezone; /* sql/types/timezone.h */
+
+/* What only the catalogue and the session know; any member may be NULL, and the whole may be. */
+struct type_hooks {
+    /* "name" or "schema.name", as written, quotes included; reports ERR_UNDEFINED_TABLE itself */
+    enum err (*regclass_in)(void *arg, const char *s, size_t len, oid_t *ret, struct diag *d) MAY_YIELD;
+    bool (*regclass_out)(void *arg, oid_t oid, struct buf *b) MAY_YIELD; /* appends the name; false: no such relation */
+    const struct timezone *(*timezone_find)(void *arg, const char *name, size_t len); /* "Europe/Berlin"; NULL: unknown */
+};
+
 /* What input and output depend on besides the value: the session's settings. */
 struct type_ctx {
     struct arena *arena; /* results live here */
     int64_t tz_offset_us_east; /* used when tz is NULL */
-    const struct timezone *tz; /* sql/types/timezone.h; NULL: UTC */
+    const struct timezone *tz; /* NULL: tz_offset_us_east */
     int64_t now_us; /* start of the transaction, us since 2000-01-01 UTC: 'now', 'today' */
-    int extra_float_digits;
+    int extra_float_digits; /* PostgreSQL's default is 1: the shortest text that reads back the same */
     bool datestyle_dmy; /* order of ambiguous input */
+    const struct type_hooks *hooks;
+    void *hooks_arg;
 };
 
 struct type {
