@@ -21,8 +21,8 @@ struct redo;
 struct redo_ops;
 struct gcs;
 
-/* A pinned block. `data` is BLOCK_SIZE bytes and begins with struct block_header. */
-struct buf {
+/* A pinned block (not base/buf.h's struct buf). `data` is BLOCK_SIZE bytes and begins with struct block_header. */
+struct pin {
     uint8_t *data;
     struct dba dba;
     /* the rest is private (storage/buf_int.h) */
@@ -47,15 +47,15 @@ enum err bufcache_open(const struct bufcache_options *opt, struct bufcache **ret
 void bufcache_close(struct bufcache *bc) MAY_YIELD; /* does not write: see bufcache_checkpoint() */
 
 /* Current version of the block. ERR_CORRUPT for a damaged one: nothing else is harmed. */
-enum err buf_pin(struct bufcache *bc, struct dba dba, enum buf_mode mode, struct buf **ret, struct diag *d) MAY_YIELD MUST_CHECK;
+enum err buf_pin(struct bufcache *bc, struct dba dba, enum buf_mode mode, struct pin **ret, struct diag *d) MAY_YIELD MUST_CHECK;
 /*
  * For a reader with a snapshot at s: some version that holds every change committed at or below s (and perhaps more). Where another
  * instance holds the block X this is a mode-less copy that lives until it is unpinned (R2: the holder has raised its SCN to s).
  */
-enum err buf_pin_read(struct bufcache *bc, struct dba dba, scn_t s, struct buf **ret, struct diag *d) MAY_YIELD MUST_CHECK;
+enum err buf_pin_read(struct bufcache *bc, struct dba dba, scn_t s, struct pin **ret, struct diag *d) MAY_YIELD MUST_CHECK;
 /* Any copy, however old or new, that a caller then checks itself (undo blocks of other threads). Raises the holder's SCN to s. */
-enum err buf_pin_copy(struct bufcache *bc, struct dba dba, scn_t s, struct buf **ret, struct diag *d) MAY_YIELD MUST_CHECK;
-void buf_unpin(struct buf *b);
+enum err buf_pin_copy(struct bufcache *bc, struct dba dba, scn_t s, struct pin **ret, struct diag *d) MAY_YIELD MUST_CHECK;
+void buf_unpin(struct pin *b);
 /* Starts bringing blocks in, in one message a master; does not wait. */
 void buf_prefetch(struct bufcache *bc, const struct dba *dba, unsigned n);
 
@@ -63,8 +63,8 @@ void buf_prefetch(struct bufcache *bc, const struct dba *dba, unsigned n);
  * Unlogged change of hint bytes (commit SCNs stamped into rows): changes neither layout nor the block's SCN, is lost without harm.
  * Only under a pin from buf_pin(); false: the block may not be touched now (being written, copy): skip it.
  */
-bool buf_hint_begin(struct buf *b);
-void buf_hint_end(struct buf *b);
+bool buf_hint_begin(struct pin *b);
+void buf_hint_end(struct pin *b);
 
 /* Writes all that is dirty now (double write, sync, in place, sync) and returns the thread's new checkpoint position. */
 enum err bufcache_checkpoint(struct bufcache *bc, lsn_t *ret_checkpoint, struct diag *d) MAY_YIELD MUST_CHECK;

@@ -31,7 +31,7 @@ struct mtr {
     struct xid xid;
     uint32_t reserved_bytes;
     unsigned npins, nvectors;
-    struct buf *pin[MTR_PINS_MAX];
+    struct pin *pin[MTR_PINS_MAX];
     struct redo_vector vector[REDO_VECTORS_MAX];
     uint8_t *payload; /* payloads are copied here as they are given */
     uint32_t payload_len, payload_cap;
@@ -44,16 +44,16 @@ struct mtr {
 void mtr_begin(struct mtr *m, struct bufcache *bc, struct xid xid);
 /* redo_bytes_max: sum of payloads plus 64 a vector. */
 void mtr_reserve(struct mtr *m, uint32_t redo_bytes_max) MAY_YIELD;
-enum err mtr_pin(struct mtr *m, struct dba dba, struct buf **ret, struct diag *d) MAY_YIELD MUST_CHECK;
+enum err mtr_pin(struct mtr *m, struct dba dba, struct pin **ret, struct diag *d) MAY_YIELD MUST_CHECK;
 /* A block whose old content does not matter: the first vector on it must be one that formats. */
-enum err mtr_pin_fresh(struct mtr *m, struct dba dba, struct buf **ret, struct diag *d) MAY_YIELD MUST_CHECK;
+enum err mtr_pin_fresh(struct mtr *m, struct dba dba, struct pin **ret, struct diag *d) MAY_YIELD MUST_CHECK;
 /* Lets go of a block that this mini-transaction has not changed. */
-void mtr_unpin(struct mtr *m, struct buf *b);
+void mtr_unpin(struct mtr *m, struct pin *b);
 /*
  * Applies the vector to the block and keeps it for the record. Callers check beforehand that it will succeed: where the block turns
  * out to be damaged before anything was changed by this mini-transaction it returns ERR_CORRUPT; later it panics.
  */
-enum err mtr_change(struct mtr *m, struct buf *b, enum redo_opcode op, const struct mtr_part *parts, unsigned nparts, struct diag *d) MUST_CHECK;
+enum err mtr_change(struct mtr *m, struct pin *b, enum redo_opcode op, const struct mtr_part *parts, unsigned nparts, struct diag *d) MUST_CHECK;
 /* Runs fn inside the allocation of the record's SCN (commits; see redo_append()). */
 void mtr_on_scn(struct mtr *m, enum redo_record_type type, void (*fn)(void *arg, scn_t scn), void *arg);
 /* Appends the record, stamps the blocks' SCNs, marks them dirty, unpins. Returns the SCN; *ret_end (may be NULL): for redo_flush(). */
