@@ -64,4 +64,7 @@ enum ic_kind {
         IC_KINDS
 };
 
+const char *ic_kind_name(enum ic_kind kind); /* "UNKNOWN" for a number outside the table */
+enum ic_class ic_kind_class(enum ic_kind kind);
+
 #endif
