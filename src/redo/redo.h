@@ -3,7 +3,9 @@
  * blocks of 4 KiB by one writer fiber with group commit (design section 6).
  *
  * Files redo/<thread>/<sequence>.log; an LSN is a byte position in the thread
- * since its creation, log block headers included.
+ * since its creation, log block headers included. Each flush ends on a log
+ * block boundary (the rest is padding), so that no log block that was durable
+ * is ever written again.
  */
 #ifndef REDO_REDO_H
 #define REDO_REDO_H
@@ -17,6 +19,8 @@
 #define REDO_LOG_BLOCK 4096u
 #define REDO_RECORD_MAX (256u * 1024)
 #define REDO_VECTORS_MAX 64u
+#define REDO_FILE_BYTES_MIN (2u << 20)
+#define REDO_BUFFER_BYTES_MIN (1u << 20)
 
 /* A change vector being written: payload in up to three pieces. */
 struct redo_vector {
@@ -46,13 +50,24 @@ struct redo_options {
     void (*fatal)(void *arg, const struct diag *d);
     void *fatal_arg;
 };
+/* Writes a log block that marks the new owner: the thread goes on at `start`, and whatever lies there is void. */
 enum err redo_open(const struct redo_options *opt, struct redo **ret, struct diag *d) MAY_YIELD MUST_CHECK;
 void redo_close(struct redo *r) MAY_YIELD; /* flushes */
 
-/* Space for one record of up to `bytes`: waits while the buffer is full. Before the first pin of a mini-transaction (R6). */
-void redo_reserve(struct redo *r, uint32_t bytes) MAY_YIELD;
+/* Who may use the last part of the log space that is allocated on disk. */
+enum redo_need {
+    REDO_NORMAL,
+    REDO_URGENT, /* what ends transactions and frees log space on a full disk: commit, rollback, checkpoint */
+};
+/*
+ * Room for one record of up to `bytes` (at most REDO_RECORD_MAX), in the buffer and in log files that are allocated already; waits while
+ * there is none. Before the first pin of a mini-transaction (R6). REDO_NORMAL fails with ERR_DISK_FULL (or what else keeps log files
+ * from being allocated) when only the urgent part is left; REDO_URGENT always succeeds in the end.
+ * The reservation is held until redo_unreserve() with the same number, which follows redo_append() or replaces it.
+ */
+enum err redo_reserve(struct redo *r, uint32_t bytes, enum redo_need need, struct diag *d) MAY_YIELD MUST_CHECK;
 void redo_unreserve(struct redo *r, uint32_t bytes);
-/* Bytes that a record with these vectors takes. */
+/* Bytes that a record with these vectors takes (at most 32 + 24 a vector + payloads). */
 uint32_t redo_record_size(const struct redo_vector *v, unsigned n);
 
 /*
@@ -72,7 +87,7 @@ void redo_on_flush(struct redo *r, void (*fn)(void *arg, lsn_t durable), void *a
 /* Flush listener for the start of a flush, so that broadcast overlaps the write: called with the end position being flushed. */
 void redo_on_flush_begin(struct redo *r, void (*fn)(void *arg, lsn_t upto), void *arg);
 
-/* Log files wholly before this position may be recycled. */
+/* Log files wholly before this position may be recycled. It is durable (<= redo_durable()) and in the control file already. */
 void redo_set_checkpoint(struct redo *r, lsn_t checkpoint);
 
 /* ---- reading: recovery and tools --------------------------------------- */
@@ -99,7 +114,8 @@ enum err redo_reader_open(const char *dir, uint16_t thread, lsn_t from, struct r
  */
 enum err redo_read(struct redo_reader *r, struct redo_record *ret, bool *ret_end_of_log, struct diag *d) MAY_YIELD MUST_CHECK;
 void redo_reader_known_durable(struct redo_reader *r, lsn_t upto);
-lsn_t redo_reader_position(const struct redo_reader *r); /* end of the last record returned */
+/* End of the last record returned; at the end of the log: where the next owner goes on (a multiple of REDO_LOG_BLOCK). */
+lsn_t redo_reader_position(const struct redo_reader *r);
 void redo_reader_close(struct redo_reader *r) MAY_YIELD;
 
 /* clang-format off */

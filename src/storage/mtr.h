@@ -36,6 +36,7 @@ struct mtr {
     uint8_t *payload; /* payloads are copied here as they are given */
     uint32_t payload_len, payload_cap;
     enum redo_record_type type;
+    bool urgent; /* set between begin and reserve by commit, rollback and checkpoint: REDO_URGENT */
     void (*on_scn)(void *arg, scn_t scn);
     void *on_scn_arg;
     uint8_t inline_payload[4096];
@@ -43,7 +44,7 @@ struct mtr {
 
 void mtr_begin(struct mtr *m, struct bufcache *bc, struct xid xid);
 /* redo_bytes_max: sum of payloads plus 64 a vector. */
-void mtr_reserve(struct mtr *m, uint32_t redo_bytes_max) MAY_YIELD;
+enum err mtr_reserve(struct mtr *m, uint32_t redo_bytes_max, struct diag *d) MAY_YIELD MUST_CHECK; /* ERR_DISK_FULL: see redo_reserve() */
 enum err mtr_pin(struct mtr *m, struct dba dba, struct pin **ret, struct diag *d) MAY_YIELD MUST_CHECK;
 /* A block whose old content does not matter: the first vector on it must be one that formats. */
 enum err mtr_pin_fresh(struct mtr *m, struct dba dba, struct pin **ret, struct diag *d) MAY_YIELD MUST_CHECK;
