@@ -89,6 +89,7 @@
     X(LOCK_NOT_AVAILABLE,       "55P03", "lock not available") \
     X(DEPENDENT_OBJECTS,        "2BP01", "dependent objects still exist") \
     X(CANCELED,                 "57014", "query canceled") \
+    X(IDLE_IN_TXN_TIMEOUT,      "25P03", "idle in transaction session timeout") \
     X(ADMIN_SHUTDOWN,           "57P01", "admin shutdown") \
     X(CRASH_SHUTDOWN,           "57P02", "crash shutdown") \
     X(CANNOT_CONNECT_NOW,       "57P03", "cannot connect now") \

@@ -11,6 +11,7 @@
 
 #include "base/arena.h"
 #include "base/diag.h"
+#include "base/ids.h"
 #include "base/log.h"
 #include "sql/functions/func.h"
 #include "sql/types/type.h"
@@ -111,6 +112,8 @@ enum err session_sync(struct session *s, struct diag *d) MAY_YIELD MUST_CHECK; /
 /* After an error outside of the calls above (protocol): the transaction fails. */
 void session_fail(struct session *s);
 
+/* How values are shown to this client (time zone, DateStyle, extra_float_digits). */
+const struct type_ctx *session_type_ctx(const struct session *s);
 char session_txn_status(const struct session *s); /* 'I', 'T' or 'E' */
 /* From any worker: cancels the running statement (57014). */
 void session_cancel(struct session *s);
