@@ -45,6 +45,10 @@ uint64_t type__str_hash(union datum v);
 uint64_t type__bpchar_hash(union datum v);
 uint64_t type__numeric_hash(union datum v);
 
+/* varchar(n) and char(n): see type_apply_typmod() */
+enum err type__apply_chars(const struct type_ctx *c, oid_t type, int32_t typmod, bool is_explicit, union datum v,
+                           union datum *ret, struct diag *d) MUST_CHECK;
+
 /* Memory whose size a user chooses: refused when the statement's arena is full. */
 enum err type__alloc(const struct type_ctx *c, size_t bytes, char **ret, struct diag *d) MUST_CHECK;
 enum err type__str_dup(const struct type_ctx *c, const char *s, size_t len, union datum *ret, struct diag *d) MUST_CHECK;
