@@ -9,6 +9,11 @@
 
 #define VEC_ROWS 1024
 
+/* Pseudo-types of arguments: the analyser lets any type pass and adds no cast. */
+#define TYPE_ANY 2276
+#define TYPE_ANYELEMENT 2283
+#define TYPE_ANYNONARRAY 2776
+
 /* A column of up to VEC_ROWS values; a constant has is_const and its value at index 0. */
 struct vec {
     union datum *v;
@@ -23,12 +28,15 @@ struct sel {
 };
 
 struct session; /* sql/session.h; for functions that tell about the session */
+struct func_hooks;
 
 struct func_ctx {
     struct type_ctx types; /* its arena holds results as long as the batch lives */
     struct session *session; /* NULL in constant folding where stable functions are not folded */
     struct diag *d;
-    void *(*sequence_ops)(void); /* reserved: sequences are reached through sql/functions/hooks.h */
+    const struct func_hooks *hooks; /* sql/functions/hooks.h: session, sequences, catalogue, clock; NULL: none */
+    void *hooks_arg;
+    const oid_t *arg_types; /* set by the caller before functions with uses_arg_types: the types of this call's arguments */
 };
 
 #define FUNC_ARGS_MAX 16
@@ -43,7 +51,8 @@ struct func {
     const char *name;
     oid_t ret;
     uint8_t nargs;
-    bool variadic_any; /* concat: any number of any type */
+    bool variadic_any; /* concat: after nargs arguments, any number of any type */
+    bool uses_arg_types; /* needs func_ctx.arg_types */
     bool strict; /* NULL in, NULL out: done by the generated loop */
     enum func_volatility volatility;
     oid_t args[6];
@@ -59,17 +68,19 @@ struct operator {
     const char *negator;
 };
 
-/* One aggregate over one argument type. State is `state_bytes` zeroed bytes in the group's row; big parts in the arena. */
+/* One aggregate over its argument types. NULLs in args[0] are passed over (but for count(*)). State is `state_bytes` zeroed bytes in the group's row; big parts in the arena. */
 struct aggregate {
     uint32_t oid;
     const char *name;
-    uint8_t nargs; /* 0: count(*) */
-    oid_t arg;
+    uint8_t nargs; /* 0: count(*); 2: string_agg(text, text) */
+    oid_t arg; /* TYPE_ANY: count(any) */
+    oid_t arg2; /* 0, or of the second argument */
     oid_t ret;
     size_t state_bytes;
-    /* states[i] is the group's state of row sel[i] */
-    enum err (*accumulate)(struct func_ctx *c, const struct sel *sel, void *const *states, const struct vec *arg, struct arena *group_arena);
+    /* states[k] is the group's state of the k-th selected row: of row sel->idx[k], or of row k. args has nargs vectors. */
+    enum err (*accumulate)(struct func_ctx *c, const struct sel *sel, void *const *states, const struct vec *const *args, struct arena *group_arena);
     enum err (*combine)(struct func_ctx *c, void *into, const void *from, struct arena *group_arena); /* parallel plans */
+    /* The result is in the statement's arena or in the state: copy it if it must outlive the group. */
     enum err (*finish)(struct func_ctx *c, const void *state, union datum *ret, bool *ret_null);
 };
 
@@ -79,5 +90,15 @@ size_t operator_candidates(const char *name, const struct operator **ret, size_t
 size_t aggregate_candidates(const char *name, const struct aggregate **ret, size_t max);
 /* The comparison operator of a type or pair of types, by name ("=", "<", ...); NULL if none. */
 const struct operator *operator_exact(const char *name, oid_t left, oid_t right);
+/* By PostgreSQL's oid; NULL if none. For stored expressions and the catalogue's views. */
+const struct func *func_by_oid(uint32_t oid);
+const struct operator *operator_by_oid(uint32_t oid);
+const struct aggregate *aggregate_by_oid(uint32_t oid);
+size_t func_count(void);
+const struct func *func_at(size_t i);
+size_t operator_count(void);
+const struct operator *operator_at(size_t i);
+size_t aggregate_count(void);
+const struct aggregate *aggregate_at(size_t i);
 
 #endif
