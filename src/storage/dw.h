@@ -27,7 +27,7 @@ void dw_close(struct dw *dw) MAY_YIELD; /* accepts NULL; no batch may be open */
 /* Sealed blocks in 4 KiB aligned memory, 1..DW_BATCH_MAX, no two of one dba. Durable when it returns ERR_OK; on failure no slot is held. */
 enum err dw_write_batch(struct dw *dw, const void *const *blocks, unsigned n, uint32_t *ret_slot, struct diag *d) MAY_YIELD MUST_CHECK;
 /* The blocks of the batch are durable in place. */
-void dw_done(struct dw *dw, uint32_t slot);
+void dw_done(struct dw *dw, uint32_t slot) MAY_YIELD;
 
 /*
  * Every intact block that an area holds, batch by batch, in no particular order of age; several versions of one dba are possible. The block is
