@@ -113,8 +113,7 @@ struct rt_waitq { /* building block of the ones below; private */
 };
 
 struct rt_mutex {
-    struct rt_spin spin;
-    bool held;
+    uint32_t state; /* held, has waiters, queue locked */
     struct fiber *owner; /* for assertions */
     struct rt_waitq q;
 };
@@ -124,8 +123,7 @@ void rt_mutex_unlock(struct rt_mutex *m);
 
 /* Reader-writer latch, fair: first come first served, neighbouring readers together. */
 struct rt_latch {
-    struct rt_spin spin;
-    int32_t holders; /* -1: one writer, n: readers */
+    uint32_t state; /* writer, has waiters, queue locked; number of readers */
     struct rt_waitq q;
 };
 void rt_latch_lock_s(struct rt_latch *l) MAY_YIELD;
