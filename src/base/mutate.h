@@ -14,7 +14,10 @@
     X(R2,  "whoever answers a status for a reader at s first raises its SCN to s") \
     X(R3,  "COMMIT_PENDING before the commit SCN is taken; answered when durable and acknowledged by all") \
     X(R4,  "a commit heard by broadcast counts only below the sender's watermark") \
+    X(R4_purge, "what a departed member broadcast and did not confirm is forgotten") \
     X(R5,  "no hand-over in X under an in-place write; completion clears dirty only for the version written") \
+    X(R5_dirty, "completion of a write clears dirty only for the version written") \
+    X(R5_evict, "a dirty block is written before it is evicted") \
     X(R6,  "pin order, reservations before the first pin, no waits under a pin") \
     X(R7,  "write-ahead: a block is written or shipped only when its redo is durable") \
     X(R8,  "damage before a position claimed durable is corruption") \
@@ -23,7 +26,11 @@
     X(R11, "purge follows committed undo; the row's slot is freed after its index entries") \
     X(R12, "a unique insert holds X on the first leaf that may contain the key") \
     X(R13, "a past image is kept until a version at least as new is durable in place") \
+    X(R13_version, "a notice drops past images up to its version only") \
+    X(R13_ship, "a past image is never shipped as current") \
     X(R14, "grants are numbered; stale releases and drop notices are ignored") \
+    X(R14_clear, "an X is used only after all invalidations are acknowledged") \
+    X(R14_down, "the owner lowers its mode when it ships a read copy") \
     X(R15, "messages about one resource between two nodes travel in order") \
     X(R16, "leases count from the moment the renewal began") \
     X(R17, "fencing precedes tail read, first grant, first commit") \

@@ -5,7 +5,9 @@
  * A pin holds a block in a mode and its frame's latch: BUF_S for reading,
  * BUF_X for changing. Changes are made only through mini-transactions
  * (storage/mtr.h). Pins are short: while holding one, no wait for a row lock,
- * an enqueue, a client or a look-up on another node (R6).
+ * an enqueue, a client or a look-up on another node (R6). Nor does a fiber
+ * pin a block again that it has pinned (mini-transactions look at their own
+ * list): a request from another node may be queued between the two.
  */
 #ifndef STORAGE_BUFCACHE_H
 #define STORAGE_BUFCACHE_H
@@ -63,6 +65,7 @@ void buf_prefetch(struct bufcache *bc, const struct dba *dba, unsigned n);
  * Unlogged change of hint bytes (commit SCNs stamped into rows): changes neither layout nor the block's SCN, is lost without harm.
  * Only under a pin from buf_pin(); false: the block may not be touched now (being written, copy): skip it.
  */
+/* No wait, and no other call to the cache, between begin and end. */
 bool buf_hint_begin(struct pin *b);
 void buf_hint_end(struct pin *b);
 
@@ -72,6 +75,10 @@ enum err bufcache_checkpoint(struct bufcache *bc, lsn_t *ret_checkpoint, struct 
 lsn_t bufcache_oldest_dirty(struct bufcache *bc);
 /* Writes and drops everything: the instance leaves. */
 enum err bufcache_drain(struct bufcache *bc, struct diag *d) MAY_YIELD MUST_CHECK;
+/*
+ * Recovery: replay has brought the block under this X pin to version scn (stamps it). It is dirty, but not under this thread's redo.
+ */
+void buf_replayed(struct pin *b, scn_t scn);
 /* Forgets clean and dirty copies of a dropped segment's extent. */
 void bufcache_forget(struct bufcache *bc, struct dba first, uint32_t blocks);
 
