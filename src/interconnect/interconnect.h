@@ -49,6 +49,8 @@ struct ic_hooks {
     scn_t (*watermark)(void *arg);
     /* A session to this incarnation works (true) or is lost for good: another incarnation answered, or closed by it (false). Must not wait. */
     void (*peer_changed)(void *arg, struct ic_peer_id peer, bool up);
+    /* An incarnation that was not added knocks (or says so: check elsewhere who it is). May be NULL. Must not wait. */
+    void (*peer_unknown)(void *arg, struct ic_peer_id peer);
 };
 
 struct ic_options {
@@ -76,13 +78,15 @@ bool ic_peer_is_up(const struct interconnect *ic, node_no node);
 
 void ic_set_epoch(struct interconnect *ic, epoch_t epoch); /* stamped into frames from now on */
 
+const char *ic_address(const struct interconnect *ic); /* with the real port where 0 was asked for */
+
 struct ic_part {
     const void *p;
     size_t len;
 };
 /*
  * Admits the message (copied; it will be delivered once if both incarnations live) or refuses it: ERR_RESOURCES when the lane's
- * queue is full, ERR_CLOSED when there is no such peer. Never waits. Callable under an rt_spin. `node` may be oneself.
+ * queue is full, ERR_CLOSED when there is no such peer (any more), ERR_LIMIT when it exceeds frame_max_bytes. Never waits. Callable under an rt_spin. `node` may be oneself.
  */
 enum err ic_send(struct interconnect *ic, node_no node, enum ic_kind kind, uint64_t stripe, const struct ic_part *parts,
                  unsigned nparts) MUST_CHECK;
@@ -105,5 +109,9 @@ struct ic_stats {
 #undef X
 };
 void ic_stats(const struct interconnect *ic, struct ic_stats *ret);
+
+/* Round trips of small frames in the high lane, one a second and peer: bucket i counts those below 2^i microseconds. */
+#define IC_RTT_BUCKETS 24u
+void ic_rtt(const struct interconnect *ic, uint64_t ret_count[IC_RTT_BUCKETS]);
 
 #endif
