@@ -42,7 +42,8 @@
     X(BTREE_LINK,        false,   "parent: downlink added or removed; page flags") \
     X(OVERFLOW_FORMAT,   true,    "piece of an overflow value") \
     X(SEQ_FORMAT,        true,    "sequence block") \
-    X(SEQ_SET,           false,   "sequence high-water mark")
+    X(SEQ_SET,           false,   "sequence high-water mark") \
+    X(SPACE_FILE_SET,    false,   "file header: next segment id, bitmap blocks in use")
 /* clang-format on */
 
 enum redo_opcode {
