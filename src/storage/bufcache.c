@@ -318,7 +318,7 @@ static void waiter_wait(struct bufcache *bc, struct buf_waiter *w, struct dba db
 {
     for (unsigned waited_s = 0; rt_future_wait(&w->done, rt_now() + RT_SEC(10), false, NULL) == ERR_TIMED_OUT;) {
         waited_s += 10;
-        log_warning(bc->opt.log, "a fiber has waited %u s for block %u.%u in mode %s", waited_s, dba_file(dba), dba_block(dba),
+        log_warning(bc->opt.log, "a fiber has waited %u s for block %u of file %u in mode %s", waited_s, dba_block(dba), dba_file(dba),
                     w->want == GCS_WANT_X ? "X" : "S");
     }
 }
@@ -423,14 +423,14 @@ static enum err ent_load(struct bent *e, struct diag *d)
     struct bufcache *bc = e->bc;
     enum err err = files_read(bc->opt.files, e->pin.dba, e->pin.data, d);
     if (err)
-        return diag_wrap(d, err, "reading block %u.%u", dba_file(e->pin.dba), dba_block(e->pin.dba));
+        return diag_wrap(d, err, "reading block %u of file %u", dba_block(e->pin.dba), dba_file(e->pin.dba));
     err = block_verify(e->pin.data, e->pin.dba, d);
     if (err)
         return err;
     const scn_t version = block_scn(e->pin.data);
     if (version < e->h.version)
-        return diag_set(d, ERR_CORRUPT, "block %u.%u on disk has version %" PRIu64 ", but version %" PRIu64 " had been written", dba_file(e->pin.dba),
-                        dba_block(e->pin.dba), version, e->h.version);
+        return diag_set(d, ERR_CORRUPT, "block %u of file %u on disk has version %" PRIu64 ", but version %" PRIu64 " had been written", dba_block(e->pin.dba),
+                        dba_file(e->pin.dba), version, e->h.version);
     if (bc->opt.scn != NULL)
         scn_raise(bc->opt.scn, version);
     atomic_fetch_add_explicit(&bc->disk_reads, 1, memory_order_relaxed);

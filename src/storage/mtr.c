@@ -194,7 +194,7 @@ enum err mtr_change(struct mtr *m, struct pin *b, enum redo_opcode op, const str
     if (err && m->nvectors > 0)
         panic("%s failed on block %u.%u in the middle of a mini-transaction: %s", redo_opcode_name(op), dba_file(b->dba), dba_block(b->dba), d->message);
     if (err)
-        return diag_wrap(d, err, "block %u.%u", dba_file(b->dba), dba_block(b->dba));
+        return diag_wrap(d, err, "block %u of file %u", dba_block(b->dba), dba_file(b->dba));
     block_header(b->data)->scn = before;
     assert(dba_eq((struct dba){ block_header(b->data)->dba }, b->dba));
 
