@@ -92,7 +92,8 @@ struct table_def {
     int fillfactor;
     double pages, tuples; /* reltuples: -1 unknown */
     struct column_stats *stats; /* NULL: never analysed */
-    const struct virtual_table *virtual_table; /* kind v: rows made by code (statistics views) */
+    const struct virtual_table *virtual_table; /* kind v: rows made by code (statistics views) ... */
+    void *virtual_arg; /* ... from this */
     uint64_t generation;
 };
 
@@ -101,17 +102,23 @@ struct txn_sys;
 
 struct catalog_options {
     struct access *access;
+    struct bufcache *bc;
     struct txn_sys *ts;
     struct space *space;
     struct ges *ges;
     struct sequences *sequences;
-    const char *dir; /* shared folder: the control file's object id reserve */
     struct log *log;
 };
 enum err catalog_open(const struct catalog_options *opt, struct catalog **ret, struct diag *d) MAY_YIELD MUST_CHECK;
 void catalog_close(struct catalog *c);
-/* First start of a database: creates and fills the system tables in one transaction. */
+/*
+ * First start of a database: creates and fills the system tables in one transaction, in an empty data file. Then, and at every other start:
+ * catalog_attach() finds them.
+ */
 enum err catalog_bootstrap(struct catalog *c, struct diag *d) MAY_YIELD MUST_CHECK;
+enum err catalog_attach(struct catalog *c, struct diag *d) MAY_YIELD MUST_CHECK;
+/* The first node up, after recovery: frees segments whose transaction dropped them, or never committed their creation. */
+enum err catalog_sweep_segments(struct catalog *c, struct diag *d) MAY_YIELD MUST_CHECK;
 struct access *catalog_access(struct catalog *c);
 struct sequences *catalog_sequences(struct catalog *c);
 
@@ -175,6 +182,8 @@ enum err catalog_add_column(struct catalog *c, struct txn *t, struct table_def *
 enum err catalog_set_not_null(struct catalog *c, struct txn *t, struct table_def *table, int16_t attnum, bool not_null, struct diag *d) MAY_YIELD MUST_CHECK; /* the caller has checked the rows */
 enum err catalog_set_default(struct catalog *c, struct txn *t, struct table_def *table, int16_t attnum, const char *default_sql, struct diag *d) MAY_YIELD MUST_CHECK;
 enum err catalog_drop_constraint(struct catalog *c, struct txn *t, struct table_def *table, const char *name, bool missing_ok, struct diag *d) MAY_YIELD MUST_CHECK;
+/* CHECK constraint; the caller has checked the rows. */
+enum err catalog_add_check(struct catalog *c, struct txn *t, struct table_def *table, const struct check_def *check, struct diag *d) MAY_YIELD MUST_CHECK;
 enum err catalog_create_sequence(struct catalog *c, struct txn *t, const char *schema, const char *name, struct sequence_def *def, oid_t owner_table,
                                  int16_t owner_attnum, oid_t *ret, struct diag *d) MAY_YIELD MUST_CHECK;
 enum err catalog_drop_sequence(struct catalog *c, struct txn *t, oid_t oid, struct diag *d) MAY_YIELD MUST_CHECK;
