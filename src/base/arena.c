@@ -159,11 +159,13 @@ char *arena_strndup(struct arena *a, const char *s, size_t len)
 
 char *arena_printf(struct arena *a, const char *fmt, ...)
 {
+    assert(fmt != NULL);
     va_list ap;
     va_start(ap, fmt);
     va_list again;
     va_copy(again, ap);
-    const int n = vsnprintf(NULL, 0, fmt, ap);
+    char probe[1];
+    const int n = vsnprintf(probe, sizeof(probe), fmt, ap);
     assert(n >= 0);
     char *s = arena_alloc(a, (size_t)n + 1);
     vsnprintf(s, (size_t)n + 1, fmt, again);

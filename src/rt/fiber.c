@@ -255,6 +255,11 @@ void rt__worker_init(struct worker *w, struct host *h, uint32_t number, struct t
     for (uint32_t i = 0; i < RT_PRIOS; i++)
         list_init(&w->runnable[i]);
     list_init(&w->all);
+    rt__worker_thread_init(w);
+}
+
+void rt__worker_thread_init(struct worker *w)
+{
     w->tsan = TSAN_CURRENT();
 }
 

@@ -206,6 +206,7 @@ static inline void rt__unlock(struct rt_spin *s)
 /* ---- scheduling (fiber.c) ---------------------------------------------------- */
 
 void rt__worker_init(struct worker *w, struct host *h, uint32_t number, struct timers *timers);
+void rt__worker_thread_init(struct worker *w); /* on the thread that will run its fibers */
 void rt__run(struct worker *w, struct fiber *f); /* one turn of f; the scheduler's side */
 struct fiber *rt__pick(struct worker *w); /* the next to run, taken out of its queue; NULL: none */
 void rt__enqueue(struct worker *w, struct fiber *f); /* on the worker's own thread */
