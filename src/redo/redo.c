@@ -42,7 +42,7 @@ struct room_waiter {
 };
 
 struct listener {
-    void (*fn)(void *arg, lsn_t lsn);
+    _Atomic(void (*)(void *arg, lsn_t lsn)) fn; /* NULL: removed */
     void *arg;
 };
 
@@ -71,6 +71,7 @@ struct redo {
     _Atomic bool closing;
     struct listener on_flush[LISTENERS_MAX], on_begin[LISTENERS_MAX];
     unsigned non_flush, non_begin;
+    _Atomic bool listening; /* the writer is inside a listener */
 
 #define X(name, unit, text) _Atomic uint64_t stat_##name;
     REDO_STATS(X)
@@ -413,6 +414,17 @@ static NORETURN void die(struct redo *r, struct diag *d, enum err err, lsn_t at_
     panic("%s", d->message);
 }
 
+static void call_listeners(struct redo *r, struct listener *l, unsigned n, lsn_t lsn)
+{
+    atomic_store(&r->listening, true);
+    for (unsigned i = 0; i < n; i++) {
+        void (*fn)(void *arg, lsn_t lsn) = atomic_load(&l[i].fn);
+        if (fn != NULL)
+            fn(l[i].arg, lsn);
+    }
+    atomic_store(&r->listening, false);
+}
+
 /* One flush of all that has been appended. False: there was nothing. */
 static bool flush_once(struct redo *r)
 {
@@ -426,8 +438,7 @@ static bool flush_once(struct redo *r)
         return false;
 
     const uint64_t began = rt_now();
-    for (unsigned i = 0; i < r->non_begin; i++)
-        r->on_begin[i].fn(r->on_begin[i].arg, to);
+    call_listeners(r, r->on_begin, r->non_begin, to);
     seal_blocks(r, from, to, used_to);
     struct diag d;
     const enum err err = write_range(r, from, to, &d);
@@ -437,8 +448,7 @@ static bool flush_once(struct redo *r)
     COUNT_UP(r, flushes, 1);
     COUNT_UP(r, flush_ns, rt_now() - began);
 
-    for (unsigned i = 0; i < r->non_flush; i++)
-        r->on_flush[i].fn(r->on_flush[i].arg, to);
+    call_listeners(r, r->on_flush, r->non_flush, to);
     wake_flush_waiters(r);
     serve_room_waiters(r);
     if (log_chain_end(r->chain) - to < r->opt.file_bytes)
@@ -470,15 +480,27 @@ static void writer_main(void *arg)
 void redo_on_flush(struct redo *r, void (*fn)(void *arg, lsn_t durable), void *arg)
 {
     assert(r->non_flush < LISTENERS_MAX);
-    r->on_flush[r->non_flush] = (struct listener){ fn, arg };
-    r->non_flush++;
+    r->on_flush[r->non_flush].arg = arg;
+    r->on_flush[r->non_flush++].fn = fn;
 }
 
 void redo_on_flush_begin(struct redo *r, void (*fn)(void *arg, lsn_t upto), void *arg)
 {
     assert(r->non_begin < LISTENERS_MAX);
-    r->on_begin[r->non_begin] = (struct listener){ fn, arg };
-    r->non_begin++;
+    r->on_begin[r->non_begin].arg = arg;
+    r->on_begin[r->non_begin++].fn = fn;
+}
+
+void redo_remove_listeners(struct redo *r, void *arg)
+{
+    for (unsigned i = 0; i < LISTENERS_MAX; i++) {
+        if (r->on_flush[i].arg == arg)
+            atomic_store(&r->on_flush[i].fn, NULL);
+        if (r->on_begin[i].arg == arg)
+            atomic_store(&r->on_begin[i].fn, NULL);
+    }
+    while (atomic_load(&r->listening))
+        rt_sleep(RT_US(50));
 }
 
 /* ---- log space ---------------------------------------------------------------- */

@@ -86,6 +86,8 @@ void redo_flush(struct redo *r, lsn_t upto) MAY_YIELD; /* waits until durable; t
 void redo_on_flush(struct redo *r, void (*fn)(void *arg, lsn_t durable), void *arg);
 /* Flush listener for the start of a flush, so that broadcast overlaps the write: called with the end position being flushed. */
 void redo_on_flush_begin(struct redo *r, void (*fn)(void *arg, lsn_t upto), void *arg);
+/* No listener is called with this arg any more when it returns. Not from a listener. */
+void redo_remove_listeners(struct redo *r, void *arg) MAY_YIELD;
 
 /* Log files wholly before this position may be recycled. It is durable (<= redo_durable()) and in the control file already. */
 void redo_set_checkpoint(struct redo *r, lsn_t checkpoint);
