@@ -13,6 +13,7 @@
 #define MUTATIONS(X) \
     X(R2,  "whoever answers a status for a reader at s first raises its SCN to s") \
     X(R3,  "COMMIT_PENDING before the commit SCN is taken; answered when durable and acknowledged by all") \
+    X(R3_acks, "a commit is published and answered when all members have acknowledged it") \
     X(R4,  "a commit heard by broadcast counts only below the sender's watermark") \
     X(R4_purge, "what a departed member broadcast and did not confirm is forgotten") \
     X(R5,  "no hand-over in X under an in-place write; completion clears dirty only for the version written") \
@@ -31,6 +32,7 @@
     X(R14, "grants are numbered; stale releases and drop notices are ignored") \
     X(R14_clear, "an X is used only after all invalidations are acknowledged") \
     X(R14_down, "the owner lowers its mode when it ships a read copy") \
+    X(R14_epoch, "a message of an older view is dropped") \
     X(R15, "messages about one resource between two nodes travel in order") \
     X(R16, "leases count from the moment the renewal began") \
     X(R17, "fencing precedes tail read, first grant, first commit") \

@@ -82,6 +82,12 @@ struct gcs_msg {
 };
 static_assert(sizeof(struct gcs_msg) == 56, "wire format");
 
+/* A message of an older view is void: what it says is declared or asked anew. Newer ones cannot come: installing precedes declaring everywhere. */
+static inline bool gcs_msg_is_void(const struct gcs_msg *m, epoch_t epoch)
+{
+    return m->epoch < epoch && !MUTATED("R14_epoch");
+}
+
 /* Duties, in order. */
 enum gcs_act_kind {
     GCS_SEND, /* msg to `to` */
