@@ -7,6 +7,9 @@
 
 #ifdef __SANITIZE_ADDRESS__
 #include <sanitizer/asan_interface.h>
+#define UNPOISON(p, n) ASAN_UNPOISON_MEMORY_REGION((p), (n))
+#else
+#define UNPOISON(p, n) ((void)0)
 #endif
 
 #define GUARD_BYTES 4096u
@@ -22,6 +25,7 @@ static void stack_unmap(struct stack *s)
 {
     char *map = s->low - GUARD_BYTES;
     const size_t bytes = GUARD_BYTES + s->bytes + sizeof(*s);
+    UNPOISON(s->low, s->bytes);
     munmap(map, bytes);
 }
 
@@ -71,11 +75,11 @@ struct stack *rt__stack_get(struct stack_pool *p, size_t bytes)
         }
         rt__unlock(&p->spin);
     }
-#ifdef __SANITIZE_ADDRESS__
-    if (s != NULL) /* frames of a fiber that never returned */
-        __asan_unpoison_memory_region(s->low, s->bytes);
-#endif
-    return s != NULL ? s : stack_map(bytes);
+    if (s == NULL)
+        s = stack_map(bytes);
+    if (s != NULL)
+        UNPOISON(s->low, s->bytes); /* frames of a fiber that never returned */
+    return s;
 }
 
 void rt__stack_put(struct stack_pool *p, struct stack *s)

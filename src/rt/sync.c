@@ -39,7 +39,7 @@ static bool swap(uint32_t *word, uint32_t from, uint32_t to)
 
 static void mutex_lock_slow(struct rt_mutex *m, struct fiber *self)
 {
-    if (m->owner == self)
+    if (__atomic_load_n(&m->owner, __ATOMIC_RELAXED) == self)
         panic("fiber \"%s\" locks a mutex that it holds", self->name);
     int tries = spin_tries();
     self->wait_kind = 0;
