@@ -44,6 +44,8 @@
  *                                                          returning: input 0 = new row, 1 = the child's
  *  DELETE        returning[]                               recheck: input 0 = child; returning: 0 = old row by attnum - 1, 1 = child
  *
+ * Expressions nest as deep as the parser lets them (SQL_NESTING_MAX): whoever walks them does it on a big stack.
+ *
  * An expression without Cols, volatile functions and sub-plans is the same
  * for the whole run; the planner has marked the costly ones EXPR_ONCE.
  *
@@ -258,6 +260,7 @@ struct plan {
     uint16_t nexec_params;
     oid_t *exec_param_type;
     uint16_t nonce; /* slots of EXPR_ONCE */
+    uint16_t ncase_tests; /* ids of CASE tests are below it */
     bool read_only; /* no INSERT, UPDATE, DELETE, FOR UPDATE, nor volatile function that may write (nextval, setval) */
     struct plan_shortcut shortcut;
     const char *text; /* the statement; EXPR locations point into it */

@@ -122,11 +122,12 @@ struct expr {
         } pair;
         struct { /* CASE */
             struct expr *test; /* NULL: searched CASE. Otherwise evaluated once; the arms' conditions have EXPR_CASE_TEST */
+            uint16_t id; /* of its test, from 0 in a statement */
             uint32_t n;
             struct expr **when, **then;
             struct expr *els; /* never NULL: a NULL constant where there was none */
         } cases;
-        struct expr *case_test; /* CASE_TEST: the CASE whose test it stands for */
+        uint16_t case_test; /* CASE_TEST: id of the CASE whose test it stands for */
         struct { /* IN */
             const struct func *fn; /* = or <> over (type of test, type of the elements) */
             const struct operator *op;
@@ -293,6 +294,7 @@ struct tree {
     oid_t *param_type;
     uint16_t ncols; /* 0: no result set */
     struct result_column *col;
+    uint16_t ncase_tests; /* ids of CASE tests are below it */
     uint64_t generation; /* of the catalogue when analysis began */
     const char *text; /* for positions of errors at execution; in the arena */
     uint32_t text_len;
