@@ -18,7 +18,7 @@ static const uint64_t pow10_64[] = {
     10000000000000000ull, 100000000000000000ull, 1000000000000000000ull, 10000000000000000000ull,
 };
 
-uint128_t num__pow10(int n)
+uint128_t numeric_pow10(int n)
 {
     assert(n >= 0 && n <= 38);
     return n <= 19 ? pow10_64[n] : (uint128_t)pow10_64[19] * pow10_64[n - 19];
@@ -29,7 +29,7 @@ int num__count_digits(uint128_t v)
     int n = 0;
     if (v >> 64) {
         n = 19;
-        while (n <= 38 && v >= num__pow10(n))
+        while (n <= 38 && v >= numeric_pow10(n))
             n++;
         return n;
     }
@@ -54,7 +54,7 @@ num num__special(enum num_kind k)
 static inline bool fits_small(int128_t m, int scale)
 {
     const uint128_t abs = m < 0 ? -(uint128_t)m : (uint128_t)m;
-    return scale <= NUMERIC_SMALL_DIGITS && (abs <= INT64_MAX || abs < num__pow10(NUMERIC_SMALL_DIGITS));
+    return scale <= NUMERIC_SMALL_DIGITS && (abs <= INT64_MAX || abs < numeric_pow10(NUMERIC_SMALL_DIGITS));
 }
 
 num num__pack_small(struct arena *a, int128_t m, int scale)
@@ -592,7 +592,7 @@ static int128_t small_to_integer(int128_t m, int scale)
 {
     if (scale == 0)
         return m;
-    const int128_t unit = (int128_t)num__pow10(scale);
+    const int128_t unit = (int128_t)numeric_pow10(scale);
     const int128_t q = m / unit, r = m % unit, abs = r < 0 ? -r : r;
     return abs >= unit - abs ? q + (r < 0 ? -1 : 1) : q;
 }
@@ -647,7 +647,7 @@ double numeric_to_double(num x)
     case KIND_SMALL:
         unpack_small(x, &m, &scale);
         if (scale <= 22 && m >= -(INT64_C(1) << 53) && m <= INT64_C(1) << 53)
-            return (double)(int64_t)m / (scale <= 19 ? (double)pow10_64[scale] : (double)num__pow10(scale));
+            return (double)(int64_t)m / (scale <= 19 ? (double)pow10_64[scale] : (double)numeric_pow10(scale));
         break;
     case KIND_POSITIVE:
     case KIND_NEGATIVE:
@@ -675,11 +675,11 @@ static int cmp_small(int128_t m1, int s1, int128_t m2, int s2)
     /* The one with fewer decimals takes on the other's; if that overflows it is the greater in magnitude. */
     if (s1 < s2) {
         const int sign = m1 < 0 ? -1 : 1;
-        if (__builtin_mul_overflow(m1, (int128_t)num__pow10(s2 - s1), &m1))
+        if (__builtin_mul_overflow(m1, (int128_t)numeric_pow10(s2 - s1), &m1))
             return sign;
     } else if (s1 > s2) {
         const int sign = m2 < 0 ? 1 : -1;
-        if (__builtin_mul_overflow(m2, (int128_t)num__pow10(s1 - s2), &m2))
+        if (__builtin_mul_overflow(m2, (int128_t)numeric_pow10(s1 - s2), &m2))
             return sign;
     }
     return (m1 > m2) - (m1 < m2);

@@ -59,6 +59,7 @@ bool numeric_is_nan(num x);
 bool numeric_is_finite(num x);
 int numeric_sign(num x); /* -1, 0, 1; NaN: 0 */
 int numeric_scale(num x); /* display scale */
+uint128_t numeric_pow10(int n); /* n: 0..38 */
 
 /* ---- order ------------------------------------------------------------- */
 

@@ -14,9 +14,9 @@ static bool align(num x, num y, int128_t *m1, int128_t *m2, int *scale)
         return false;
     *scale = MAX(s1, s2);
     if (s1 < s2)
-        return !__builtin_mul_overflow(*m1, (int128_t)num__pow10(s2 - s1), m1);
+        return !__builtin_mul_overflow(*m1, (int128_t)numeric_pow10(s2 - s1), m1);
     if (s2 < s1)
-        return !__builtin_mul_overflow(*m2, (int128_t)num__pow10(s1 - s2), m2);
+        return !__builtin_mul_overflow(*m2, (int128_t)numeric_pow10(s1 - s2), m2);
     return true;
 }
 
@@ -101,7 +101,7 @@ static void leading_digit(uint128_t m, int scale, int *weight, unsigned *digit)
     const int exponent = num__count_digits(m) - 1 - scale; /* of the first decimal digit */
     *weight = exponent >= 0 ? exponent / DEC_DIGITS : -((-exponent + DEC_DIGITS - 1) / DEC_DIGITS);
     const int shift = scale + *weight * DEC_DIGITS;
-    *digit = shift >= 0 ? (unsigned)(m / num__pow10(shift)) : (unsigned)m * (unsigned)num__pow10(-shift);
+    *digit = shift >= 0 ? (unsigned)(m / numeric_pow10(shift)) : (unsigned)m * (unsigned)numeric_pow10(-shift);
 }
 
 static int small_div_scale(uint128_t m1, int s1, uint128_t m2, int s2)
@@ -121,7 +121,7 @@ static bool small_quotient(uint128_t m1, int s1, uint128_t m2, int s2, int rscal
 {
     const int shift = rscale + s2 - s1;
     uint128_t n, q;
-    if (shift < 0 || shift > 38 || rscale > NUMERIC_SMALL_DIGITS || __builtin_mul_overflow(m1, num__pow10(shift), &n))
+    if (shift < 0 || shift > 38 || rscale > NUMERIC_SMALL_DIGITS || __builtin_mul_overflow(m1, numeric_pow10(shift), &n))
         return false;
     if (n <= UINT64_MAX && m2 <= UINT64_MAX) {
         const uint64_t n64 = (uint64_t)n, d64 = (uint64_t)m2, q64 = n64 / d64, r64 = n64 % d64;
@@ -132,7 +132,7 @@ static bool small_quotient(uint128_t m1, int s1, uint128_t m2, int s2, int rscal
         q += round && r >= m2 - r;
     }
     *ret = q;
-    return q < num__pow10(38);
+    return q < numeric_pow10(38);
 }
 
 static enum err div_special(num x, num y, num *ret, struct diag *d)
@@ -302,7 +302,7 @@ static enum err round_to(struct arena *a, num x, int scale, enum rounding how, n
         return round_nvar(a, x, scale, how, ret, d);
     if (scale >= s) { /* only zeros are added */
         int128_t wide;
-        if (scale > NUMERIC_SMALL_DIGITS || __builtin_mul_overflow(m, (int128_t)num__pow10(scale - s), &wide))
+        if (scale > NUMERIC_SMALL_DIGITS || __builtin_mul_overflow(m, (int128_t)numeric_pow10(scale - s), &wide))
             return round_nvar(a, x, scale, how, ret, d);
         *ret = numeric_from_int128(a, wide, scale);
         return ERR_OK;
@@ -311,10 +311,10 @@ static enum err round_to(struct arena *a, num x, int scale, enum rounding how, n
     if (drop > 37) {
         return round_nvar(a, x, scale, how, ret, d);
     }
-    const int128_t unit = (int128_t)num__pow10(drop);
+    const int128_t unit = (int128_t)numeric_pow10(drop);
     int128_t q = m / unit + round_step(how, m % unit, unit);
     if (scale < 0)
-        q *= (int128_t)num__pow10(-scale); /* at most one digit more than before */
+        q *= (int128_t)numeric_pow10(-scale); /* at most one digit more than before */
     *ret = numeric_from_int128(a, q, MAX(scale, 0));
     return ERR_OK;
 }

@@ -36,7 +36,6 @@ static inline bool num_is_finite(num x)
     return num_kind(x) <= KIND_NEGATIVE;
 }
 
-uint128_t num__pow10(int n); /* 0..38 */
 int num__count_digits(uint128_t v); /* decimal; 0 has none */
 num num__special(enum num_kind k);
 num num__pack_small(struct arena *a, int128_t m, int scale);

@@ -32,7 +32,7 @@ struct nvar nvar_from_double(struct arena *a, double v, int digits)
     /* m * 10^(exponent - digits + 1) */
     int scale = digits - 1 - exponent;
     const int groups = scale >= 0 ? (scale + DEC_DIGITS - 1) / DEC_DIGITS : -(-scale / DEC_DIGITS);
-    struct nvar r = nvar_from_uint128(a, (uint128_t)m * num__pow10(groups * DEC_DIGITS - scale), 0, v < 0);
+    struct nvar r = nvar_from_uint128(a, (uint128_t)m * numeric_pow10(groups * DEC_DIGITS - scale), 0, v < 0);
     r.weight -= r.ndigits ? groups : 0;
     r.dscale = MAX(scale, 0);
     return r;
