@@ -23,7 +23,7 @@
 
 struct cluster;
 struct interconnect;
-struct heartbeat_source;
+struct ic_peer_id;
 
 struct cluster_member {
     node_no node;
@@ -48,6 +48,10 @@ struct cluster_listener {
     enum err (*declare)(void *arg, const struct cluster_view *view, struct diag *d);
     void (*open)(void *arg, const struct cluster_view *view);
 };
+/*
+ * A node that leaves runs freeze() alone. Each step may run again with a newer epoch before OPEN has come: freeze() of what is
+ * frozen, install() where `old` is a view that was never opened. A joiner's first install() has an `old` with epoch 0.
+ */
 
 struct cluster_options {
     const char *dir; /* shared folder with control/voting */
@@ -59,19 +63,27 @@ struct cluster_options {
     uint32_t heartbeat_interval_ms; /* 100 */
     double phi_threshold; /* 8.0 */
     uint32_t dead_after_ms; /* confirmed FAILED: below 3000 */
-    struct interconnect *ic;
     struct log *log;
-    /* what heartbeats carry (rule R10) */
-    void *hb_arg;
+    void *arg; /* of the next three */
+    /* what heartbeats carry (rule R10); called on the critical worker, must not wait */
     scn_t (*oldest_snapshot)(void *arg); /* SCN_MAX: no constraint */
     void (*peer_oldest_snapshot)(void *arg, node_no node, scn_t s);
     /* a member died, or this node was left out: the instance must stop with this message (first cut). Called once. */
-    void (*fatal)(void *arg, const char *why);
+    void (*fatal)(void *arg, const char *why); /* must not wait for the cluster */
 };
 
 /* Claims the node's slot and number: ERR_LOCK_FILE when another process runs with this node name. */
 enum err cluster_open(const struct cluster_options *opt, struct cluster **ret, struct diag *d) MAY_YIELD MUST_CHECK;
 node_no cluster_self(const struct cluster *c);
+/*
+ * The interconnect needs the node's number, so it is opened after cluster_open(), with cluster_self(); its hooks peer_changed
+ * and peer_unknown must call the two functions below. Then it is given to the cluster, which registers its handlers, adds and
+ * removes all peers, and sets the epoch.
+ * The end, in this order: cluster_leave(), cluster_stop(), ic_close(), cluster_close().
+ */
+enum err cluster_attach(struct cluster *c, struct interconnect *ic, struct diag *d) MAY_YIELD MUST_CHECK;
+void cluster_peer_changed(struct cluster *c, struct ic_peer_id peer, bool up);
+void cluster_peer_unknown(struct cluster *c, struct ic_peer_id peer);
 void cluster_listen(struct cluster *c, const struct cluster_listener *l); /* before cluster_join() */
 
 /*
@@ -81,9 +93,10 @@ void cluster_listen(struct cluster *c, const struct cluster_listener *l); /* bef
 enum err cluster_join(struct cluster *c, enum err (*recover)(void *arg, struct diag *d), void *arg, struct diag *d) MAY_YIELD MUST_CHECK;
 /* Planned leave: the caller has drained. Returns when a view without this node is installed (or it was the last). */
 enum err cluster_leave(struct cluster *c, struct diag *d) MAY_YIELD MUST_CHECK;
-void cluster_close(struct cluster *c) MAY_YIELD;
+void cluster_stop(struct cluster *c) MAY_YIELD; /* ends its fibers: nothing is sent or called from here on */
+void cluster_close(struct cluster *c) MAY_YIELD; /* accepts NULL; gives the slot's lock back. The interconnect has been closed. */
 
-/* The present view; the pointer stays valid until the next call from the same fiber after a wait: copy what is kept. */
+/* A copy of the present view (epoch 0: none yet). It is large: about 21 KiB. */
 void cluster_view(const struct cluster *c, struct cluster_view *ret);
 epoch_t cluster_epoch(const struct cluster *c);
 node_no cluster_coordinator(const struct cluster *c);

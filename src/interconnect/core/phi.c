@@ -18,9 +18,17 @@ static void add_interval(struct phi *p, uint64_t ns)
     p->n = MIN(p->n + 1, p->opt.window);
 }
 
+/* P2 */
+static bool is_rhythm(const struct phi *p, uint64_t interval_ns)
+{
+    return interval_ns >= p->opt.expected_ns / 4;
+}
+
 void phi_heartbeat(struct phi *p, uint64_t now_ns)
 {
-    add_interval(p, phi_silent_ns(p, now_ns));
+    const uint64_t interval = phi_silent_ns(p, now_ns);
+    if (is_rhythm(p, interval))
+        add_interval(p, interval);
     p->last_ns = MAX(p->last_ns, now_ns);
 }
 

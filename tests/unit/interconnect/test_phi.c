@@ -67,6 +67,17 @@ static void ones_own_pause_is_not_the_peers(void **state)
     assert_true(phi_value(&p, MS(9550)) > 8.0); /* the window did not learn the pause */
 }
 
+static void a_burst_after_a_break_is_no_rhythm(void **state)
+{
+    struct phi p;
+    phi_init(&p, &options, 0);
+    for (uint64_t now = MS(100); now <= MS(2000); now += MS(100))
+        phi_heartbeat(&p, now);
+    for (int i = 0; i < 50; i++) /* all that was sent while the connection was down */
+        phi_heartbeat(&p, MS(2900));
+    assert_true(phi_value(&p, MS(2900) + MS(300)) < 8.0);
+}
+
 static void time_that_stands_still_is_harmless(void **state)
 {
     struct phi p;
@@ -83,6 +94,7 @@ int main(void)
         cmocka_unit_test(silence_is_suspected_soon_and_ever_more),
         cmocka_unit_test(a_jittery_peer_gets_more_time),
         cmocka_unit_test(ones_own_pause_is_not_the_peers),
+        cmocka_unit_test(a_burst_after_a_break_is_no_rhythm),
         cmocka_unit_test(time_that_stands_still_is_harmless),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -65,9 +65,10 @@ static void complain(struct world *w, const char *fmt, ...)
 static void keep_log(void *arg, enum log_level level, const char *line, size_t len)
 {
     struct node *n = arg;
+    const double now = (double)rt_now() / 1e9; /* the same calls, printed or not */
     buf_put(&n->log_text, line, len);
     if (getenv("SIM_LOG") != NULL)
-        fprintf(stderr, "%8.3f host %u %.*s", (double)rt_now() / 1e9, n->host, (int)len, line);
+        fprintf(stderr, "%8.3f host %u %.*s", now, n->host, (int)len, line);
 }
 
 static uint64_t no_clock(void *arg)
