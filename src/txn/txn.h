@@ -43,7 +43,7 @@ enum {
     ROW_SHARED = 4, /* updaters must ask GES type RS first */
     ROW_FORWARD = 8, /* stub: the row has moved; the body is its new rowid */
     ROW_MOVED_HERE = 16, /* reached through a stub only: scans skip it */
-    ROW_LOCKED = 32, /* `writer` locked the row but did not change it: readers look beneath, through undo */
+    ROW_LOCKED = 32, /* `writer` locked the row but did not change it: who does not see the writer looks beneath, through undo */
     ROW_OVERFLOW = 64, /* some column value is in an overflow chain */
 };
 struct row_header {
@@ -58,6 +58,7 @@ static_assert(sizeof(struct row_header) == 24 || sizeof(struct row_header) == 20
 
 /* ---- the system ---------------------------------------------------------- */
 
+#define TXN_TT_ENTRIES (256u * 1024)
 struct txn_options {
     struct bufcache *bc;
     struct files *files;
@@ -69,7 +70,9 @@ struct txn_options {
     uint16_t thread;
     uint64_t xid_seq_start; /* above every sequence this thread has used */
     uint32_t undo_retention_secs;
-    uint64_t undo_quota_blocks;
+    uint64_t undo_quota_blocks; /* 0: none */
+    uint32_t tt_entries; /* of txn_create_undo(): entries of the transaction table; 0: TXN_TT_ENTRIES */
+    uint32_t undo_extent_blocks; /* of txn_create_undo(): blocks of an undo extent; 0: 64 */
     struct log *log;
     void (*fatal)(void *arg, const struct diag *d);
     void *fatal_arg;
@@ -80,12 +83,22 @@ enum err txn_create_undo(const struct txn_options *opt, struct diag *d) MAY_YIEL
 /* After crash recovery: rolls back what was active in a recovered thread, through the undo handlers. Logs its progress in the own thread. */
 enum err txn_recover_thread(struct txn_sys *ts, uint16_t thread, uint64_t *ret_rolled_back, struct diag *d) MAY_YIELD MUST_CHECK;
 
-/* Oldest SCN that some snapshot of this node, or promise, still needs (R10); SCN_MAX: none. And the cluster's minimum with it. */
+/*
+ * R10, what heartbeats carry: this node has no snapshot below the result and promises to begin none (idle: its present SCN, never SCN_MAX).
+ * And what they brought from a peer (SCN_MAX: no constraint; a peer never heard of holds everything back). And the minimum of all.
+ */
 scn_t txn_oldest_local(struct txn_sys *ts);
 void txn_peer_oldest(struct txn_sys *ts, node_no node, scn_t s);
 scn_t txn_horizon(struct txn_sys *ts);
-scn_t txn_watermark(struct txn_sys *ts); /* R4, rides on every message */
+scn_t txn_watermark(struct txn_sys *ts); /* R4, rides on every message; cheap */
 void txn_peer_watermark(struct txn_sys *ts, node_no node, scn_t watermark);
+/* A frame from that node carried this SCN: acknowledges our commits at or below it. From the interconnect's scn_seen hook; cheap. */
+void txn_peer_scn(struct txn_sys *ts, node_no node, scn_t scn);
+/* INSTALL of a view: who must acknowledge, who runs which redo thread. Before the first call the node is alone. */
+struct cluster_view;
+void txn_view_changed(struct txn_sys *ts, const struct cluster_view *view);
+/* The instance has lost its quorum and stops: those who wait in txn_commit() get ERR_TXN_UNKNOWN, and so do all who commit afterwards. */
+void txn_abandon_commits(struct txn_sys *ts);
 
 /* ---- a transaction ------------------------------------------------------- */
 
@@ -105,6 +118,15 @@ enum err txn_begin(struct txn_sys *ts, enum txn_isolation iso, struct txn **ret,
 enum err txn_stmt_begin(struct txn *t, const struct snapshot **ret, struct diag *d) MAY_YIELD MUST_CHECK;
 void txn_stmt_end(struct txn *t);
 const struct snapshot *txn_snapshot(const struct txn *t);
+/*
+ * ERR_SNAPSHOT_TOO_OLD when purge has passed the snapshot (it was cancelled by the undo quota, or came from outside): to be asked
+ * after the last row was read, because rows that were purged are missing without a word. Cheap.
+ */
+enum err txn_snapshot_check(struct txn_sys *ts, const struct snapshot *s, struct diag *d) MUST_CHECK;
+/* Holds the horizon back at the snapshot's SCN, which is still held by somebody, after its statement ends: portals, exported snapshots. */
+struct txn_hold;
+struct txn_hold *txn_hold(struct txn_sys *ts, const struct snapshot *s);
+void txn_hold_end(struct txn_hold *h); /* on the same worker; accepts NULL */
 enum txn_isolation txn_isolation(const struct txn *t);
 struct ges_owner *txn_ges_owner(struct txn *t);
 struct xid txn_xid(const struct txn *t); /* XID_NONE: has changed nothing */
@@ -128,7 +150,7 @@ void txn_rollback_to(struct txn *t, struct txn_mark mark) MAY_YIELD;
 /* Called at commit (after it is published) or at rollback, in order: segments to free, cached definitions to forget. */
 enum txn_outcome { TXN_COMMITTED, TXN_ROLLED_BACK };
 void txn_on_end(struct txn *t, void (*fn)(void *arg, enum txn_outcome outcome, scn_t scn), void *arg);
-/* Objects changed by DDL: listed in the commit broadcast; members drop cached definitions before they acknowledge. */
+/* Objects changed by DDL: listed in the commit broadcast; members drop cached definitions before they acknowledge. Id 0: all of them. */
 void txn_changed_object(struct txn *t, uint32_t object_id);
 void txn_set_object_listener(struct txn_sys *ts, void (*fn)(void *arg, const uint32_t *object_ids, unsigned n), void *arg);
 
@@ -139,6 +161,8 @@ enum row_visibility { ROW_VISIBLE, ROW_INVISIBLE };
 bool txn_visible_fast(struct txn_sys *ts, const struct snapshot *s, const struct row_header *h, enum row_visibility *ret);
 /* Finds out (waits for COMMITTING, asks the owner with s) what is missing for this writer, so that txn_visible_fast() then knows it. */
 enum err txn_status_wait(struct txn_sys *ts, const struct snapshot *s, struct xid writer, struct diag *d) MAY_YIELD MUST_CHECK;
+/* The same for the writers of one block, in one message a node. */
+enum err txn_status_wait_many(struct txn_sys *ts, const struct snapshot *s, const struct xid *writers, unsigned n, struct diag *d) MAY_YIELD MUST_CHECK;
 /* Committed below the watermark, so that its SCN may be stamped into the row? */
 bool txn_stampable(struct txn_sys *ts, struct xid writer, scn_t *ret_commit_scn);
 
@@ -198,10 +222,19 @@ enum err txn_undo_append(struct txn *t, struct mtr *m, const struct undo_record 
 enum err txn_undo_read(struct txn_sys *ts, struct undo_ptr p, struct xid xid, struct seg seg, struct rowid rowid, scn_t s,
                        struct undo_record *ret, uint8_t *buf, struct diag *d) MAY_YIELD MUST_CHECK;
 
-/* How access/ undoes one record: in mini-transactions of its own that also log the progress (TT_SET) through txn_undo_done(). */
+/*
+ * How access/ undoes one record. m has begun, with UNDO_HANDLER_REDO bytes reserved: the handler pins and changes blocks in it, or finds
+ * nothing to do, and returns; the caller adds the progress (TT_SET) and commits it. A handler checks that the row's writer is rec->xid
+ * and its undo pointer is `at`. ERR_AGAIN before any change: cancelled and called again. Any other error stops the instance.
+ */
+#define UNDO_HANDLER_REDO (20u * 1024)
 typedef enum err undo_handler(void *arg, struct txn_sys *ts, struct mtr *m, const struct undo_record *rec, struct undo_ptr at, struct diag *d);
 void txn_set_undo_handler(struct txn_sys *ts, enum undo_type type, undo_handler *fn, void *arg);
-/* Committed undo passes here once it is below the horizon: purge of deleted rows and index entries (R11). In the purge fiber, oldest first. */
+/*
+ * Committed undo passes here once it is below the horizon: purge of deleted rows and index entries (R11). In the purge fiber, transactions
+ * in the order of their commits, records in the order written. Transactions that leave nothing to purge are passed over: they have no record
+ * of type HEAP_DELETE, BTREE_MARK or HEAP_FORWARD, nor a HEAP_UPDATE whose previous version had ROW_OVERFLOW.
+ */
 typedef void purge_handler(void *arg, const struct undo_record *rec, scn_t commit_scn) MAY_YIELD;
 void txn_set_purge_handler(struct txn_sys *ts, purge_handler *fn, void *arg);
 
@@ -218,7 +251,9 @@ redo_apply_fn txn_apply;
     X(status_cached,  COUNT, "status look-ups answered by the commit cache") \
     X(undo_records,   COUNT, "undo records written") \
     X(undo_remote,    COUNT, "undo blocks of other threads read") \
-    X(row_waits,      COUNT, "waits for a row's transaction")
+    X(row_waits,      COUNT, "waits for a row's transaction") \
+    X(purged,         COUNT, "ended transactions that purge has passed") \
+    X(cancelled,      COUNT, "snapshots cancelled by the undo quota")
 /* clang-format on */
 struct txn_stats {
 #define X(name, unit, text) uint64_t name;
