@@ -79,15 +79,15 @@ static void fire_timers(struct proc_worker *pw)
         rt__fire_timer(f);
 }
 
-/* Without waiting. */
+/* Without waiting. The ring comes after epoll, which tells only once that it has something: a later completion tells again. */
 static void poll_events(struct proc_worker *pw)
 {
     struct epoll_event events[EVENTS_MAX];
-    if (pw->has_ring) {
+    if (pw->has_ring)
         proc__ring_submit(pw);
-        proc__ring_reap(pw);
-    }
     handle_events(events, epoll_wait(pw->epoll_fd, events, EVENTS_MAX, 0));
+    if (pw->has_ring)
+        proc__ring_reap(pw);
     fire_timers(pw);
     rt__drain_remote(&pw->base);
     pw->polled_at = rt__ticks();

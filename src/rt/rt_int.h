@@ -184,6 +184,7 @@ static inline void rt__pause(void)
 
 /* Every public function begins with this: in the simulation a call takes time and lets other workers interleave. */
 void sim__call(struct worker *w);
+uint64_t sim__true_time(struct worker *w, uint64_t shown); /* of the simulation, from what a host's drifting clock shows */
 static inline void rt__call(void)
 {
     struct worker *w = rt__worker;

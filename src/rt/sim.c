@@ -64,6 +64,42 @@ uint64_t sim__time(struct sim *s)
     return rt__worker != NULL ? MAX(sim__host()->clock, s->now) : s->now;
 }
 
+/* ---- clocks of hosts ---------------------------------------------------------------- */
+
+#define MILLION 1000000
+
+static uint64_t shown_time(const struct sim_host *h)
+{
+    const __int128 passed = h->clock - h->clock_base;
+    return h->shown_base + (uint64_t)(passed * (MILLION + h->drift_ppm) / MILLION);
+}
+
+/* The first true time at which the host reads at least `shown`. */
+uint64_t sim__true_time(struct worker *w, uint64_t shown)
+{
+    const struct sim_host *h = sim__host_of(w);
+    if (shown <= h->shown_base)
+        return h->clock_base;
+    const __int128 rate = MILLION + h->drift_ppm;
+    return h->clock_base + (uint64_t)(((__int128)(shown - h->shown_base) * MILLION + rate - 1) / rate);
+}
+
+void sim_set_clock(struct sim *s, uint32_t host, int32_t drift_ppm, uint64_t advance_ns)
+{
+    assert(host <= s->opt.hosts);
+    assert(drift_ppm > -MILLION);
+    struct sim_host *h = &s->hosts[host];
+    h->clock = MAX(h->clock, s->now);
+    h->shown_base = shown_time(h) + advance_ns;
+    h->clock_base = h->clock;
+    h->drift_ppm = drift_ppm;
+}
+
+uint64_t sim_time_ns(struct sim *s)
+{
+    return sim__time(s);
+}
+
 /* ---- the runnable workers --------------------------------------------------------- */
 
 static struct sim_worker *sim_worker(struct worker *w)
@@ -162,7 +198,7 @@ static void sim_run_turn(struct sim *s, struct sim_worker *w)
     } else {
         reorder(s, &w->base);
         f = rt__pick(&w->base);
-        w->base.turn_end = h->clock + RT_TURN_NS;
+        w->base.turn_end = shown_time(h) + RT_TURN_NS;
     }
     s->steps++;
     trace(s, h->clock);
@@ -449,12 +485,12 @@ static void notify(struct worker *w)
 
 static uint64_t now(struct worker *w)
 {
-    return sim__host_of(w)->clock;
+    return shown_time(sim__host_of(w));
 }
 
 static uint64_t wall_us(struct worker *w)
 {
-    return SIM_WALL_BASE_US + sim__host_of(w)->clock / 1000;
+    return SIM_WALL_BASE_US + shown_time(sim__host_of(w)) / 1000;
 }
 
 static void random_bytes(struct worker *w, void *p, size_t len)

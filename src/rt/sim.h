@@ -51,6 +51,9 @@ bool sim_host_idle(struct sim *s, uint32_t host); /* no fibers */
 void sim_partition(struct sim *s, uint32_t a, uint32_t b, bool cut); /* both directions; connections stay, data waits; cut=false heals */
 void sim_break_connections(struct sim *s, uint32_t a, uint32_t b);
 void sim_pause_host(struct sim *s, uint32_t host, bool paused); /* SIGSTOP */
+/* From now on the host's clocks run faster by this many millionths (or slower); its monotonic clock jumps ahead by advance_ns. */
+void sim_set_clock(struct sim *s, uint32_t host, int32_t drift_ppm, uint64_t advance_ns);
+uint64_t sim_time_ns(struct sim *s); /* true time, the same for all hosts: for checkers */
 /* The next `count` writes (or syncs) by a host to a path that contains `part` fail with ERR_IO. */
 void sim_fail_io(struct sim *s, uint32_t host, const char *part, bool sync, uint32_t count);
 /* Flip one bit of a stored file, for tests of checksums. */

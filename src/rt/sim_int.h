@@ -25,7 +25,9 @@ struct sim_event {
 struct sim_host {
     struct host base;
     struct sim *sim;
-    uint64_t clock; /* ns */
+    uint64_t clock; /* true time, ns */
+    int32_t drift_ppm; /* of what the host's fibers read, since clock_base */
+    uint64_t clock_base, shown_base; /* true time; what was shown then */
     bool paused;
     uint64_t random[4];
     struct list late_timers; /* fibers (run_link) whose timer fired while the host was paused */

@@ -77,7 +77,7 @@ enum err rt__wait_end(struct rt_spin *spin, uint64_t deadline, const char *what)
     struct fiber *f = rt__f();
     struct timers *timers = f->worker->timers;
     if (deadline != RT_FOREVER)
-        rt__timer_set(timers, f, deadline);
+        rt__timer_set(timers, f, f->worker->sim != NULL ? sim__true_time(f->worker, deadline) : deadline);
     f->waiting_for = what;
     rt__switch_out();
     rt__timer_clear(timers, f);

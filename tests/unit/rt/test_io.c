@@ -155,6 +155,24 @@ static void direct_io_from_many_fibers(void *arg)
     rt_close(f);
 }
 
+/* One fiber alone: the worker sleeps during each request and must hear of its end. */
+static void sync_after_sync(void *arg)
+{
+    struct diag d;
+    struct rt_file *f = NULL;
+    uint8_t *p = rt_alloc_aligned(4096);
+    CHECK_OK(rt_open(in(arg, "log"), RT_OPEN_CREATE | RT_OPEN_WRITE | RT_OPEN_DIRECT, &f, &d), &d);
+    for (uint64_t i = 0; i < 300; i++) {
+        if (i == 150)
+            rt_set_prio(RT_PRIO_HIGH);
+        CHECK_OK(rt_pwrite(f, p, 4096, i % 50 * 4096, &d), &d);
+        CHECK_OK(rt_fdatasync(f, &d), &d);
+        CHECK_OK(rt_pread(f, p, 4096, i % 50 * 4096, NULL, &d), &d);
+    }
+    rt_close(f);
+    rt_free_aligned(p, 4096);
+}
+
 /* ---- sockets ------------------------------------------------------------------------------- */
 
 struct server {
@@ -346,6 +364,7 @@ int main(void)
         ON_ALL(files),
         ON_ALL(folders),
         ON_ALL(direct_io_from_many_fibers),
+        ON_ALL(sync_after_sync),
         ON_ALL(echo_tcp),
         ON_ONE(echo_tcp6, ON_EPOLL),
         ON_ALL(echo_unix),

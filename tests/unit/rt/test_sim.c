@@ -6,6 +6,9 @@
 
 #include "on_backends.h"
 
+#include <signal.h>
+#include <sys/wait.h>
+
 static struct sim_options options(uint64_t seed)
 {
     return (struct sim_options){
@@ -487,6 +490,76 @@ static void a_paused_host_does_nothing(void **state)
     simulate(&opt, pause_scenario, NULL);
 }
 
+/* ---- clocks --------------------------------------------------------------------------------- */
+
+static void measure_second(void *arg)
+{
+    uint64_t *took = arg;
+    const uint64_t start = sim_time_ns(sim_self()), shown = rt_now();
+    rt_sleep(RT_SEC(1));
+    CHECK(rt_now() >= shown + RT_SEC(1));
+    *took = sim_time_ns(sim_self()) - start;
+}
+
+static void drift_scenario(void *arg)
+{
+    struct sim *s = sim_self();
+    uint64_t took[4];
+    sim_set_clock(s, 2, 100000, RT_SEC(1000)); /* a tenth faster, and another start */
+    sim_set_clock(s, 3, -100000, 0);
+    for (uint32_t h = 1; h <= 3; h++)
+        sim_host_start(s, h, measure_second, &took[h]);
+    rt_sleep(RT_SEC(2));
+    CHECK(took[1] >= RT_SEC(1) && took[1] < RT_MS(1001));
+    CHECK(took[2] > RT_MS(909) && took[2] < RT_MS(910));
+    CHECK(took[3] > RT_MS(1111) && took[3] < RT_MS(1112));
+}
+
+static void clocks_drift(void **state)
+{
+    const struct sim_options opt = options(3);
+    simulate(&opt, drift_scenario, NULL);
+}
+
+/* ---- deadlock --------------------------------------------------------------------------------- */
+
+static void wait_for_ever(void *arg)
+{
+    struct rt_future f = { 0 };
+    (void)rt_future_wait(&f, RT_FOREVER, false, NULL);
+}
+
+static void forgotten(void *arg)
+{
+    rt_join(spawn_on(1, "forgotten fiber", wait_for_ever, NULL));
+}
+
+static void a_standstill_names_the_parked_fibers(void **state)
+{
+    int fds[2];
+    char text[4000];
+    size_t len = 0;
+    assert_int_equal(pipe(fds), 0);
+    const pid_t pid = fork();
+    if (pid == 0) {
+        dup2(fds[1], STDERR_FILENO);
+        const struct sim_options opt = options(3);
+        signal(SIGABRT, SIG_DFL);
+        simulate(&opt, forgotten, NULL);
+        _exit(0);
+    }
+    close(fds[1]);
+    for (ssize_t n; len < sizeof(text) - 1 && (n = read(fds[0], text + len, sizeof(text) - 1 - len)) > 0;)
+        len += (size_t)n;
+    text[len] = '\0';
+    close(fds[0]);
+    int status = 0;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status) || WEXITSTATUS(status) != 0);
+    assert_non_null(strstr(text, "\"forgotten fiber\" waits for: future"));
+    assert_non_null(strstr(text, "\"test\" waits for: end of a fiber (join)"));
+}
+
 /* ---- injected failures -------------------------------------------------------------------------------------- */
 
 static void failures_scenario(void *arg)
@@ -538,6 +611,8 @@ int main(void)
         cmocka_unit_test(fibers_vanish_wherever_they_wait),
         cmocka_unit_test(data_waits_for_partitions_and_pauses),
         cmocka_unit_test(a_paused_host_does_nothing),
+        cmocka_unit_test(clocks_drift),
+        cmocka_unit_test(a_standstill_names_the_parked_fibers),
         cmocka_unit_test(failures_can_be_injected),
     };
     return cmocka_run_group_tests_name("rt/sim", tests, NULL, NULL);
