@@ -30,7 +30,12 @@ def ranges(pairs):
 
 
 def simple(c, fn):
+    """The one-character mapping; Python has the full ones, so those with several characters are looked up elsewhere."""
+    if c == 0x130 and fn is str.lower:
+        return ord("i")
     s = fn(chr(c))
+    if len(s) != 1 and fn is str.upper:
+        s = chr(c).title()
     return ord(s) if len(s) == 1 else c
 
 

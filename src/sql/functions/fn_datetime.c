@@ -267,7 +267,7 @@ static enum err extract(struct func_ctx *c, struct str name, int64_t v, enum ext
     static const char *const type_names[] = { "date", "timestamp without time zone", "timestamp with time zone" };
     const enum unit u = find_unit(name);
     const bool is_date = type == EXTRACT_DATE;
-    const bool time_of_date = is_date && (u >= UNIT_MICROSECOND && u <= UNIT_HOUR);
+    const bool time_of_date = is_date && ((u >= UNIT_MICROSECOND && u <= UNIT_HOUR) || u >= UNIT_TIMEZONE);
     if (u == UNIT_NONE || time_of_date)
         return bad_unit(c, u, name, type_names[type]);
     struct extracted e;
@@ -387,8 +387,8 @@ static enum err trunc_local(struct func_ctx *c, struct str name, int64_t local, 
     struct civil t;
     const enum unit u = find_unit(name);
     timestamp_to_civil(local, &t);
-    if (!trunc_civil(u, &t))
-        return bad_unit(c, u, name, type);
+    if (!trunc_civil(u, &t)) /* what is no length of time is not even recognized */
+        return bad_unit(c, u >= UNIT_DOW && u <= UNIT_EPOCH ? UNIT_NONE : u, name, type);
     return civil_to_timestamp(&t, ret) ? ERR_OK : timestamp_range(c);
 }
 
@@ -462,12 +462,18 @@ static bool valid_date(int64_t year, int64_t month, int64_t day, struct civil *t
     return day <= datetime_days_in_month(t->year, t->month);
 }
 
+/* Years before Christ are shown as they are counted inside: 1 BC is 0. */
+static enum err date_fields_range(struct func_ctx *c, const union datum *a)
+{
+    return diag_set(c->d, ERR_DATETIME_OVERFLOW, "date field value out of range: %" PRId64 "-%02" PRId64 "-%02" PRId64,
+                    a[0].i < 0 ? a[0].i + 1 : a[0].i, a[1].i, a[2].i);
+}
+
 ROW_KERNEL(make_date, 3)
 {
     struct civil t;
     if (!valid_date(a[0].i, a[1].i, a[2].i, &t))
-        return diag_set(c->d, ERR_DATETIME_OVERFLOW, "date field value out of range: %" PRId64 "-%02" PRId64 "-%02" PRId64, a[0].i,
-                        a[1].i, a[2].i);
+        return date_fields_range(c, a);
     r->i = datetime_days(t.year, t.month, t.day);
     if (r->i < DATE_MIN || r->i >= DATE_END)
         return diag_set(c->d, ERR_DATETIME_OVERFLOW, "date out of range: %" PRId64 "-%02" PRId64 "-%02" PRId64, a[0].i, a[1].i,
@@ -480,8 +486,7 @@ static enum err make_timestamp(struct func_ctx *c, const union datum *a, int64_t
     struct civil t;
     const double sec = a[5].f;
     if (!valid_date(a[0].i, a[1].i, a[2].i, &t))
-        return diag_set(c->d, ERR_DATETIME_OVERFLOW, "date field value out of range: %" PRId64 "-%02" PRId64 "-%02" PRId64, a[0].i,
-                        a[1].i, a[2].i);
+        return date_fields_range(c, a);
     if (a[3].i < 0 || a[3].i > 24 || a[4].i < 0 || a[4].i > 59 || !(sec >= 0 && sec <= 60) ||
         (a[3].i == 24 && (a[4].i > 0 || sec > 0)))
         return diag_set(c->d, ERR_DATETIME_OVERFLOW, "time field value out of range: %" PRId64 ":%02" PRId64 ":%02g", a[3].i,

@@ -511,7 +511,7 @@ ROW_KERNEL(chr, 1)
     if (v == 0)
         return diag_set(c->d, ERR_LIMIT, "null character not permitted");
     if (v < 0)
-        return diag_set(c->d, ERR_LIMIT, "character number must be positive");
+        return diag_set(c->d, ERR_PARAMETER_VALUE, "character number must be positive");
     if (v > 0x10ffff || (v >= 0xd800 && v < 0xe000))
         return diag_set(c->d, ERR_LIMIT, "requested character %s for encoding: %" PRId64, v > 0x10ffff ? "too large" : "not valid",
                         v);

@@ -72,12 +72,20 @@ void timestamp_to_civil(int64_t t, struct civil *ret)
     ret->usec = (int)(rest % USECS_PER_SEC);
 }
 
+bool civil_to_local(const struct civil *c, int64_t *ret)
+{
+    const bool too_late = c->year > 294277 || (c->year == 294277 && (c->month > 1 || c->day > 8)); /* int64 ends on the 10th */
+    if (c->year < -5000 || too_late)
+        return false;
+    *ret = datetime_days(c->year, c->month, c->day) * USECS_PER_DAY + c->hour * USECS_PER_HOUR + c->minute * USECS_PER_MINUTE +
+           c->second * USECS_PER_SEC + c->usec;
+    return true;
+}
+
 bool civil_to_timestamp(const struct civil *c, int64_t *ret)
 {
-    const int64_t days = datetime_days(c->year, c->month, c->day);
-    const int64_t time = c->hour * USECS_PER_HOUR + c->minute * USECS_PER_MINUTE + c->second * USECS_PER_SEC + c->usec;
     int64_t t;
-    if (__builtin_mul_overflow(days, USECS_PER_DAY, &t) || __builtin_add_overflow(t, time, &t) || !timestamp_is_valid(t))
+    if (!civil_to_local(c, &t) || !timestamp_is_valid(t))
         return false;
     *ret = t;
     return true;

@@ -40,6 +40,7 @@ static inline bool timestamp_is_valid(int64_t t) { return t >= TIMESTAMP_MIN && 
 
 void timestamp_to_civil(int64_t t, struct civil *ret);
 bool civil_to_timestamp(const struct civil *c, int64_t *ret); /* false: out of range */
+bool civil_to_local(const struct civil *c, int64_t *ret); /* the same, a few days beyond the range: local times of valid instants */
 
 /* Local time of the session's zone and back; infinities stay. ret_secs_east may be NULL. */
 int64_t timestamp_to_local(const struct type_ctx *c, int64_t utc, int32_t *ret_secs_east);

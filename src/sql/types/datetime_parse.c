@@ -423,7 +423,7 @@ static enum fault take_date(struct parser *p, const char *s)
 {
     if (is_alpha(s[0]) && (p->have & (HAS_DATE | HAS_TIME)) && find_name((char[4]){ s[0], s[1], s[2], 0 }, datetime_months, 12) == 0)
         return set_zone_name(p, s);
-    if ((p->have & HAS_DATE) == HAS_DATE)
+    if ((p->have & HAS_DATE) == HAS_DATE || p->have & HAS_TIME) /* after a time the date must be in separate words */
         return is_alpha(s[0]) ? set_zone_name(p, s) : FAULT_SYNTAX;
     char part[3][TEXT_MAX + 1];
     unsigned n = 0;
@@ -464,7 +464,7 @@ static enum fault take_time(struct parser *p, const char *s)
     size_t n = strspn(s, "0123456789");
     p->t.hour = number(s, n);
     s += n;
-    if (*s++ != ':' || !is_digit(*s))
+    if (*s++ != ':')
         return FAULT_SYNTAX;
     n = strspn(s, "0123456789");
     p->t.minute = number(s, n);
@@ -527,9 +527,7 @@ static enum fault take_zone(struct parser *p, const char *s)
 
 static enum fault take_signed_word(struct parser *p, const char *s)
 {
-    if (strcmp(s + 1, "infinity") != 0)
-        return FAULT_SYNTAX;
-    return set_special(p, s[0] == '-' ? TIMESTAMP_NEG_INFINITY : TIMESTAMP_INFINITY, true);
+    return strcmp(s, "-infinity") == 0 ? set_special(p, TIMESTAMP_NEG_INFINITY, true) : FAULT_SYNTAX;
 }
 
 static enum fault take_fields(struct parser *p)
@@ -644,14 +642,14 @@ static enum err result_timestamp(const struct parser *p, enum datetime_kind kind
         return ERR_OK;
     }
     int64_t t = 0;
-    bool ok = p->t.year > -5000 && p->t.year < 300000 && civil_to_timestamp(&p->t, &t);
+    bool ok = civil_to_local(&p->t, &t);
     if (ok && kind == DATETIME_TIMESTAMPTZ) {
         if (!(p->have & HAS_ZONE))
             ok = timestamp_from_local(p->c, t, &t);
         else
             t = p->zone ? timestamp_from_zone(p->zone, t) : t - p->secs_east * USECS_PER_SEC;
-        ok = ok && timestamp_is_valid(t);
     }
+    ok = ok && timestamp_is_valid(t);
     if (!ok)
         return diag_set(d, ERR_DATETIME_OVERFLOW, "timestamp out of range: \"%.*s\"", (int)len, s);
     *ret = t;

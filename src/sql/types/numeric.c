@@ -273,8 +273,7 @@ static bool scan_literal(const char *s, size_t len, struct literal *l)
             return false;
         for (; i < len && s[i] >= '0' && s[i] <= '9'; i++) {
             l->exponent = l->exponent * 10 + (s[i] - '0');
-            if (l->exponent > INT_MAX / 2)
-                return false;
+            l->exponent = MIN(l->exponent, (int64_t)INT_MAX); /* far beyond what is accepted */
         }
         if (negative)
             l->exponent = -l->exponent;
@@ -411,6 +410,7 @@ void numeric_print(num x, struct buf *b)
 /* ---- wire: digit count, weight, sign, scale, base-10000 digits --------- */
 
 enum { WIRE_POS = 0x0000, WIRE_NEG = 0x4000, WIRE_NAN = 0xc000, WIRE_INF = 0xd000, WIRE_NEG_INF = 0xf000 };
+#define WIRE_INF_SCALE 0x20 /* what PostgreSQL sends there */
 
 enum err numeric_recv(struct arena *a, const uint8_t *p, size_t len, num *ret, struct diag *d)
 {
@@ -505,10 +505,10 @@ void numeric_send(num x, struct buf *b)
         put_wire_header(b, 0, 0, WIRE_NAN, 0);
         break;
     case KIND_INF:
-        put_wire_header(b, 0, 0, WIRE_INF, 0);
+        put_wire_header(b, 0, 0, WIRE_INF, WIRE_INF_SCALE);
         break;
     case KIND_NEG_INF:
-        put_wire_header(b, 0, 0, WIRE_NEG_INF, 0);
+        put_wire_header(b, 0, 0, WIRE_NEG_INF, WIRE_INF_SCALE);
         break;
     }
 }

@@ -294,8 +294,8 @@ static enum err round_to(struct arena *a, num x, int scale, enum rounding how, n
         *ret = x;
         return ERR_OK;
     }
-    scale = MAX(scale, -NUMERIC_RESULT_SCALE_MAX);
-    scale = MIN(scale, NUMERIC_RESULT_SCALE_MAX);
+    scale = MAX(scale, -(NUMERIC_WEIGHT_MAX + 1) * DEC_DIGITS);
+    scale = MIN(scale, NUMERIC_DSCALE_MAX);
     int128_t m;
     int s;
     if (!numeric_is_small(x, &m, &s))

@@ -181,7 +181,7 @@ void type_format(oid_t type, int32_t typmod, struct buf *b)
         return;
     }
     if (typmod < 0) {
-        buf_put_str(b, type == TYPE_BPCHAR && typmod == -1 ? "character" : t->sql_name);
+        buf_put_str(b, type == TYPE_BPCHAR && typmod == -1 ? t->name : t->sql_name);
         return;
     }
     switch (type) {
@@ -198,8 +198,16 @@ void type_format(oid_t type, int32_t typmod, struct buf *b)
     case TYPE_TIMESTAMPTZ:
         buf_printf(b, "timestamp(%d) %s", typmod, type == TYPE_TIMESTAMP ? "without time zone" : "with time zone");
         break;
-    default:
+    case TYPE_BOOL:
+    case TYPE_INT2:
+    case TYPE_INT4:
+    case TYPE_INT8:
+    case TYPE_FLOAT4:
+    case TYPE_FLOAT8:
         buf_put_str(b, t->sql_name);
+        break;
+    default:
+        buf_printf(b, "%s(%d)", t->sql_name, typmod);
     }
 }
 

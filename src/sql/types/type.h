@@ -82,13 +82,14 @@ struct type {
 };
 
 const struct type *type_by_oid(oid_t oid); /* NULL if unknown */
-const struct type *type_by_name(const char *name, size_t len); /* pg_type names and SQL spellings: int, integer, int4, varchar ... */
+const struct type *type_by_name(const char *name, size_t len); /* pg_type names and SQL spellings: int, integer, int4, varchar ...; char is the one-byte "char" */
 size_t type_count(void);
 const struct type *type_at(size_t i);
 
 /* typmod as PostgreSQL has it: varchar(n)/char(n): n+4; numeric(p,s): (p<<16|s)+4; timestamp(p): p; -1: none. */
 enum err type_typmod_in(oid_t type, const int64_t *args, size_t nargs, int32_t *ret_typmod, struct diag *d);
-void type_format(oid_t type, int32_t typmod, struct buf *b); /* "character varying(10)" */
+/* "character varying(10)"; typmod -1: none, and bpchar says so; -2: not known ("character"). Messages want type->sql_name. */
+void type_format(oid_t type, int32_t typmod, struct buf *b);
 /* Coerces a value to the length or precision that typmod asks for; is_explicit: CAST truncates silently where an assignment is an error. */
 enum err type_apply_typmod(const struct type_ctx *c, oid_t type, int32_t typmod, bool is_explicit, union datum v, union datum *ret, struct diag *d);
 

@@ -161,21 +161,17 @@ static void float_out(const struct type_ctx *c, double v, bool single, struct bu
         buf_put_str(b, text);
         return;
     }
-    /* The fewest digits that read back as the same number. Trailing zeros are dropped below, so begin with what every decimal of
-     * that length survives. */
+    /*
+     * The fewest digits that read back as the same number. Every decimal of exact_digits survives a normal float, and trailing
+     * zeros are dropped below, so begin there; denormals have fewer digits.
+     */
     const int most = single ? FLT_DECIMAL_DIG : DBL_DECIMAL_DIG;
-    for (int digits = exact_digits; digits <= most; digits++) {
+    const bool is_normal = fabs(v) >= (single ? (double)FLT_MIN : DBL_MIN);
+    for (int digits = is_normal ? exact_digits : 1; digits <= most; digits++) {
         snprintf(text, sizeof(text), "%.*e", digits - 1, v);
-        if (digits == most || (reads_back(text, v, single) && !is_half_way(text, v, single)))
+        if (reads_back(text, v, single) && !is_half_way(text, v, single))
             break;
     }
-    /* Denormals have fewer digits than that. */
-    if (fabs(v) < (single ? (double)FLT_MIN : DBL_MIN))
-        for (int digits = 1; digits < exact_digits; digits++) {
-            snprintf(text, sizeof(text), "%.*e", digits - 1, v);
-            if (reads_back(text, v, single))
-                break;
-        }
     put_digits(text, exact_digits, b);
 }
 
