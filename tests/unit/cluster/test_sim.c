@@ -301,6 +301,7 @@ static void node_close(struct node *n)
     cluster_stop(n->c);
     ic_close(n->ic);
     cluster_close(n->c);
+    n->c = NULL;
     log_free(n->log);
     n->log = NULL;
     n->ended = true;
@@ -418,10 +419,353 @@ static void nodes_come_and_go(void **state)
     }
 }
 
+/* ---- single scenes --------------------------------------------------------------------- */
+
+/* Starts, joins, and stays until it is told to leave or may not go on. */
+static void scene_host(void *arg)
+{
+    struct node *n = node_new(arg, sim_host());
+    struct diag d = { 0 };
+    join(n);
+    if (!n->member)
+        return;
+    while (!n->stop && n->fatal[0] == '\0')
+        rt_sleep(RT_MS(5));
+    n->member = false;
+    if (n->fatal[0] == '\0' && cluster_leave(n->c, &d) != ERR_OK)
+        complain(n->w, "host %u leaves: %s", n->host, d.message);
+    node_close(n);
+}
+
+static void start_host(struct world *w, uint32_t host)
+{
+    w->node[host] = NULL;
+    sim_host_start(w->sim, host, scene_host, w);
+}
+
+static bool is_member(const struct world *w, uint32_t host)
+{
+    return w->node[host] != NULL && w->node[host]->member;
+}
+
+/* Until hosts 1..n are members of one view. */
+static void await_members(struct world *w, uint32_t n)
+{
+    const uint64_t deadline = rt_now() + RT_SEC(20);
+    for (uint32_t in = 0; in < n && rt_now() < deadline;) {
+        rt_sleep(RT_MS(10));
+        in = 0;
+        for (uint32_t h = 1; h <= n; h++)
+            in += is_member(w, h) && w->node[h]->view.n == n;
+    }
+    for (uint32_t h = 1; h <= n; h++)
+        if (!is_member(w, h) || w->node[h]->view.n != n)
+            complain(w, "host %u is not in a view of %u members", h, n);
+}
+
+static void stop_all(struct world *w)
+{
+    for (uint32_t h = 1; h <= w->hosts; h++)
+        if (w->node[h] != NULL)
+            w->node[h]->stop = true;
+}
+
+static void start_three(struct world *w)
+{
+    make_shared(w);
+    for (uint32_t h = 1; h <= 3; h++)
+        start_host(w, h);
+    await_members(w, 3);
+}
+
+static void scene(void (*test)(void *arg), uint64_t seed, uint32_t hosts, double breaks)
+{
+    struct world *w = world_new(seed, hosts, breaks);
+    sim_spawn_test(w->sim, test, w);
+    if (!sim_run(w->sim, RT_SEC(300)))
+        complain(w, "did not end");
+    if (w->failures > 0)
+        fail_msg("seed %" PRIu64 ": %u failures, first: %s", seed, w->failures, w->failure);
+    world_free(w);
+}
+
+static void expect_fatal(struct world *w, uint32_t host, const char *text)
+{
+    if (w->node[host]->fatal[0] == '\0')
+        complain(w, "host %u goes on", host);
+    else if (strstr(w->node[host]->fatal, text) == NULL)
+        complain(w, "host %u does not say \"%s\" but: %s", host, text, w->node[host]->fatal);
+}
+
+static void death_test(void *arg)
+{
+    struct world *w = arg;
+    start_three(w);
+    const epoch_t before = w->node[1]->view.epoch;
+    char text[64];
+    snprintf(text, sizeof(text), "node \"node2\" (number %u) has failed: no heartbeat for 2", self_of(w->node[2]));
+    sim_kill_host(w->sim, 2);
+    w->node[2]->member = false;
+    rt_sleep(RT_SEC(3));
+    expect_fatal(w, 1, text);
+    expect_fatal(w, 3, text);
+    expect_fatal(w, 3, "start all nodes again");
+    while (!w->node[1]->ended || !w->node[3]->ended)
+        rt_sleep(RT_MS(10));
+    for (uint32_t h = 1; h <= 3; h++)
+        start_host(w, h);
+    await_members(w, 3);
+    if (w->node[1]->view.epoch <= before)
+        complain(w, "the epoch went back from %" PRIu64 " to %" PRIu64, before, w->node[1]->view.epoch);
+    if (w->recoveries != 2)
+        complain(w, "%u recoveries", w->recoveries);
+    stop_all(w);
+}
+
+static void a_dead_member_stops_the_others_within_three_seconds(void **state)
+{
+    scene(death_test, 1, 3, 0);
+    scene(death_test, 2, 3, 1);
+    scene(death_test, 3, 3, 1);
+}
+
+static void rejoin_test(void *arg)
+{
+    struct world *w = arg;
+    start_three(w);
+    sim_kill_host(w->sim, 2);
+    w->node[2]->member = false;
+    start_host(w, 2);
+    rt_sleep(RT_MS(1500)); /* long before the silence would have been confirmed */
+    expect_fatal(w, 1, "node \"node2\"");
+    expect_fatal(w, 3, "node \"node2\"");
+    expect_fatal(w, 1, "started again");
+    while (!is_member(w, 2))
+        rt_sleep(RT_MS(10));
+    for (uint32_t h = 1; h <= 3; h += 2) {
+        while (!w->node[h]->ended)
+            rt_sleep(RT_MS(10));
+        start_host(w, h);
+    }
+    await_members(w, 3);
+    stop_all(w);
+}
+
+static void a_member_that_dies_and_comes_back_at_once_is_noticed(void **state)
+{
+    for (uint64_t seed = 1; seed <= 5; seed++)
+        scene(rejoin_test, seed, 3, 0);
+}
+
+static void trouble_test(void *arg)
+{
+    struct world *w = arg;
+    start_three(w);
+    sim_pause_host(w->sim, 2, true);
+    rt_sleep(RT_MS(1500));
+    sim_pause_host(w->sim, 2, false);
+    rt_sleep(RT_SEC(1));
+    sim_partition(w->sim, 1, 3, true);
+    rt_sleep(RT_MS(1500));
+    sim_partition(w->sim, 1, 3, false);
+    rt_sleep(RT_SEC(1));
+    sim_set_net_break(w->sim, 20);
+    rt_sleep(RT_SEC(5));
+    sim_set_net_break(w->sim, 0);
+    rt_sleep(RT_SEC(1));
+    for (uint32_t h = 1; h <= 3; h++) {
+        if (w->node[h]->fatal[0] != '\0')
+            complain(w, "host %u: %s", h, w->node[h]->fatal);
+        for (uint32_t o = 1; o <= 3; o++)
+            if (cluster_health(w->node[h]->c, self_of(w->node[o])) != MEMBER_HEALTHY)
+                complain(w, "host %u does not hold host %u healthy", h, o);
+    }
+    if (w->node[1]->oldest_heard[self_of(w->node[3])] != 1003)
+        complain(w, "the oldest snapshot of host 3 was not heard");
+    stop_all(w);
+}
+
+static void short_troubles_are_survived(void **state)
+{
+    for (uint64_t seed = 1; seed <= 5; seed++)
+        scene(trouble_test, seed, 3, 0);
+}
+
+static void same_name_host(void *arg)
+{
+    struct world *w = arg;
+    struct node *n = node_new(w, sim_host());
+    struct diag d = { 0 };
+    rt_sleep(RT_SEC(1));
+    const enum err err = node_open(n, "node1", &d);
+    if (err != ERR_LOCK_FILE || strstr(d.message, "node \"node1\" (number 1) is already running, with interconnect address 10.0.0.1:5000") == NULL)
+        complain(w, "%s: %s", err_name(err), d.message);
+    stop_all(w);
+}
+
+static void same_name_test(void *arg)
+{
+    struct world *w = arg;
+    make_shared(w);
+    start_host(w, 1);
+    sim_host_start(w->sim, 2, same_name_host, w);
+    rt_sleep(RT_SEC(3));
+    if (w->node[1]->fatal[0] != '\0')
+        complain(w, "host 1: %s", w->node[1]->fatal);
+}
+
+static void the_same_name_twice_is_refused(void **state)
+{
+    scene(same_name_test, 4, 2, 0);
+}
+
+/* Its number stays with its name; the slot of another cluster's file is refused. */
+static void numbers_test(void *arg)
+{
+    struct world *w = arg;
+    start_three(w);
+    const node_no two = self_of(w->node[2]);
+    w->node[2]->stop = true;
+    while (!w->node[2]->ended)
+        rt_sleep(RT_MS(10));
+    rt_sleep(RT_MS(200));
+    if (w->node[1]->view.n != 2 || w->node[1]->fatal[0] != '\0')
+        complain(w, "host 2 did not leave");
+    start_host(w, 4);
+    while (!is_member(w, 4))
+        rt_sleep(RT_MS(10));
+    start_host(w, 2);
+    while (!is_member(w, 2))
+        rt_sleep(RT_MS(10));
+    if (self_of(w->node[2]) != two || self_of(w->node[4]) == two)
+        complain(w, "host 2 had number %u, now %u", two, self_of(w->node[2]));
+    stop_all(w);
+}
+
+static void a_node_keeps_its_number(void **state)
+{
+    scene(numbers_test, 5, 4, 0);
+}
+
+static void power_test(void *arg)
+{
+    struct world *w = arg;
+    epoch_t epoch = 0;
+    for (int round = 0; round < 5; round++) {
+        for (uint32_t h = 1; h <= 3; h++)
+            start_host(w, h);
+        await_members(w, 3);
+        if (w->node[1]->view.epoch <= epoch)
+            complain(w, "epoch %" PRIu64 " after %" PRIu64, w->node[1]->view.epoch, epoch);
+        epoch = w->node[1]->view.epoch;
+        rt_sleep(rt_random() % RT_SEC(1));
+        if (round < 4) {
+            sim_power_loss(w->sim);
+            w->recovering = false;
+            for (uint32_t h = 1; h <= 3; h++)
+                w->node[h]->member = false;
+        }
+    }
+    stop_all(w);
+}
+
+static void power_test_with_folder(void *arg)
+{
+    make_shared(arg);
+    power_test(arg);
+}
+
+static void epochs_survive_a_loss_of_power(void **state)
+{
+    for (uint64_t seed = 1; seed <= 10; seed++)
+        scene(power_test_with_folder, seed, 3, 0);
+}
+
+/* It has done its part: the others may open the view before they notice its death. */
+static bool has_declared(const struct node *n)
+{
+    return n->c != NULL && n->view.n > 0 && (n->w->done[n->view.epoch % EPOCHS_MAX][STEP_DECLARE] & UINT64_C(1) << self_of(n));
+}
+
+/* Hosts die while they join, in whatever step they are: the members go on as long as it was no member. */
+static void dying_joiner_test(void *arg)
+{
+    struct world *w = arg;
+    make_shared(w);
+    start_host(w, 1);
+    start_host(w, 2);
+    await_members(w, 2);
+    for (int round = 0; round < 8; round++) {
+        start_host(w, 3);
+        const uint64_t until = rt_now() + rt_random() % RT_MS(800);
+        while (rt_now() < until && (w->node[3] == NULL || !is_member(w, 3)))
+            rt_sleep(RT_US(200));
+        const bool member = w->node[3] != NULL && has_declared(w->node[3]);
+        sim_kill_host(w->sim, 3);
+        if (w->node[3] != NULL)
+            w->node[3]->member = false;
+        if (member) { /* from here on it counts as a member that has died */
+            sim_kill_host(w->sim, 1);
+            sim_kill_host(w->sim, 2);
+            return;
+        }
+        rt_sleep(RT_MS(rt_random() % 4000));
+        for (uint32_t h = 1; h <= 2; h++)
+            if (w->node[h]->fatal[0] != '\0')
+                complain(w, "host %u: %s", h, w->node[h]->fatal);
+    }
+    stop_all(w);
+}
+
+static void joiners_may_die(void **state)
+{
+    for (uint64_t seed = 1; seed <= 40; seed++)
+        scene(dying_joiner_test, seed, 3, 0);
+}
+
+static void fatal_slot_test(void *arg)
+{
+    struct world *w = arg;
+    start_three(w);
+    sim_fail_io(w->sim, 2, "voting", false, 1000);
+    rt_sleep(RT_SEC(6));
+    expect_fatal(w, 2, "cannot write its slot");
+    stop_all(w);
+}
+
+static void who_cannot_write_its_slot_stops(void **state)
+{
+    scene(fatal_slot_test, 6, 3, 0);
+}
+
+static void equal_seeds_run_equally(void **state)
+{
+    uint64_t hash[2];
+    for (int i = 0; i < 2; i++) {
+        struct world *w = world_new(9, 4, 1);
+        w->load = true;
+        for (uint32_t h = 1; h <= w->hosts; h++)
+            sim_host_start(w->sim, h, host_main, w);
+        run(w);
+        hash[i] = sim_trace_hash(w->sim);
+        world_free(w);
+    }
+    assert_true(hash[0] == hash[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nodes_come_and_go),
+        cmocka_unit_test(a_dead_member_stops_the_others_within_three_seconds),
+        cmocka_unit_test(a_member_that_dies_and_comes_back_at_once_is_noticed),
+        cmocka_unit_test(short_troubles_are_survived),
+        cmocka_unit_test(the_same_name_twice_is_refused),
+        cmocka_unit_test(a_node_keeps_its_number),
+        cmocka_unit_test(epochs_survive_a_loss_of_power),
+        cmocka_unit_test(joiners_may_die),
+        cmocka_unit_test(who_cannot_write_its_slot_stops),
+        cmocka_unit_test(equal_seeds_run_equally),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
