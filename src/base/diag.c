@@ -30,7 +30,7 @@ void diag_clear(struct diag *d)
 {
     d->err = ERR_OK;
     d->position = 0;
-    d->message[0] = d->detail[0] = d->hint[0] = '\0';
+    d->message[0] = d->detail[0] = d->hint[0] = d->context[0] = '\0';
     d->schema[0] = d->table[0] = d->column[0] = d->constraint[0] = '\0';
 }
 
@@ -81,6 +81,15 @@ enum err diag_hint(struct diag *d, const char *fmt, ...)
     va_list ap;
     va_start(ap, fmt);
     vsnprintf(d->hint, sizeof(d->hint), fmt, ap);
+    va_end(ap);
+    return d->err;
+}
+
+enum err diag_context(struct diag *d, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(d->context, sizeof(d->context), fmt, ap);
     va_end(ap);
     return d->err;
 }

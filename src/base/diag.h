@@ -15,6 +15,7 @@ struct diag {
     char message[1024];
     char detail[512];
     char hint[256];
+    char context[256]; /* CONTEXT: where it happened, as PostgreSQL: COPY t, line 3, column a: "x" */
     /* what client libraries read (protocol fields s t c n); empty: none */
     char schema[64], table[64], column[64], constraint[64];
 };
@@ -27,6 +28,7 @@ enum err diag_set(struct diag *d, enum err err, const char *fmt, ...) PRINTF(3, 
 enum err diag_wrap(struct diag *d, enum err err, const char *fmt, ...) PRINTF(3, 4);
 enum err diag_detail(struct diag *d, const char *fmt, ...) PRINTF(2, 3); /* these return d->err */
 enum err diag_hint(struct diag *d, const char *fmt, ...) PRINTF(2, 3);
+enum err diag_context(struct diag *d, const char *fmt, ...) PRINTF(2, 3);
 enum err diag_at(struct diag *d, int position);
 
 /* ERR_OK is 0. */

@@ -17,6 +17,7 @@
     X(TIMEZONE,                 "22009", "invalid time zone displacement value") \
     X(SUBSTRING,                "22011", "substring error") \
     X(DIVISION_BY_ZERO,         "22012", "division by zero") \
+    X(SEQUENCE_LIMIT,           "2200H", "sequence generator limit exceeded") \
     X(LOG_ARGUMENT,             "2201E", "invalid argument for logarithm") \
     X(POWER_ARGUMENT,           "2201F", "invalid argument for power function") \
     X(LIMIT_VALUE,              "2201W", "invalid row count in limit clause") \
@@ -69,6 +70,7 @@
     X(DUPLICATE_OBJECT,         "42710", "duplicate object") \
     X(AMBIGUOUS_COLUMN,         "42702", "ambiguous column") \
     X(AMBIGUOUS_FUNCTION,       "42725", "ambiguous function") \
+    X(AMBIGUOUS_PARAMETER,      "42P08", "ambiguous parameter") \
     X(COLUMN_REFERENCE,         "42P10", "invalid column reference") \
     X(COLUMN_DEFINITION,        "42611", "invalid column definition") \
     X(TABLE_DEFINITION,         "42P16", "invalid table definition") \
@@ -86,6 +88,7 @@
     X(TOO_MANY_ARGUMENTS,       "54023", "too many arguments") \
     X(OBJECT_STATE,             "55000", "object not in prerequisite state") \
     X(OBJECT_IN_USE,            "55006", "object in use") \
+    X(CANT_CHANGE_PARAM,        "55P02", "cannot change runtime parameter") \
     X(LOCK_NOT_AVAILABLE,       "55P03", "lock not available") \
     X(DEPENDENT_OBJECTS,        "2BP01", "dependent objects still exist") \
     X(CANCELED,                 "57014", "query canceled") \

@@ -19,9 +19,11 @@
     X(R5,  "no hand-over in X under an in-place write; completion clears dirty only for the version written") \
     X(R5_dirty, "completion of a write clears dirty only for the version written") \
     X(R5_evict, "a dirty block is written before it is evicted") \
+    X(R5_repair, "torn blocks are repaired from the double-write areas before redo is applied") \
     X(R6,  "pin order, reservations before the first pin, no waits under a pin") \
     X(R6_heap, "two heap blocks are pinned in the order of their addresses") \
     X(R7,  "write-ahead: a block is written or shipped only when its redo is durable") \
+    X(R7_recovery, "recovery syncs the logs before it changes blocks because of them") \
     X(R8,  "damage before a position claimed durable is corruption") \
     X(R9,  "a transaction-table entry is recycled only below the horizon") \
     X(R10, "no snapshot below the promised horizon") \

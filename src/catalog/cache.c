@@ -177,6 +177,7 @@ void catalog__changed(struct catalog *c, struct txn *t, oid_t oid)
             dt->oid = xrealloc(dt->oid, (dt->cap = dt->cap ? dt->cap * 2 : 8) * sizeof *dt->oid);
         dt->oid[dt->n++] = oid;
     }
+    c->generation++; /* plans that this transaction made before look again */
     rt_mutex_unlock(&c->lock);
     if (first)
         txn_on_end(t, ddl_ended, dt);

@@ -229,6 +229,7 @@ void msg_put_diag(struct buf *b, char type, const char *severity, const struct d
     put_field(b, 'M', *d->message ? d->message : err_name(d->err));
     put_field(b, 'D', d->detail);
     put_field(b, 'H', d->hint);
+    put_field(b, 'W', d->context);
     if (d->position > 0) {
         buf_put_u8(b, 'P');
         buf_printf(b, "%d", d->position);

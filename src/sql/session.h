@@ -26,12 +26,15 @@ struct sql_options {
     struct catalog *catalog;
     struct txn_sys *ts;
     struct ges *ges;
+    struct space *space;
     struct log *log;
     const char *database; /* "rustydb" */
     const char *node_name;
     node_no node;
     uint64_t start_wall_us;
     const char *tmp_dir; /* local: spills */
+    enum err (*checkpoint)(void *arg, struct diag *d); /* CHECKPOINT; NULL: nothing to do */
+    void *checkpoint_arg;
 };
 struct sql_engine; /* shared plan cache, time zones, settings' defaults */
 enum err sql_engine_open(const struct sql_options *opt, struct sql_engine **ret, struct diag *d) MAY_YIELD MUST_CHECK;

@@ -1,0 +1,456 @@
+/*
+ * COPY FROM STDIN and TO STDOUT, text and CSV, as PostgreSQL reads and writes
+ * them.
+ */
+#include "sql/lib/session_int.h"
+
+#include <stdlib.h>
+
+/* ---- reading ---------------------------------------------------------------------- */
+
+#define COPY_LINE_MAX (1u << 30)
+
+struct copy_in {
+    struct session *s;
+    const struct copy *copy;
+    struct diag *d;
+    const uint8_t *chunk; /* of the client's data */
+    size_t chunk_len, chunk_pos;
+    bool ended;
+    struct buf line; /* the present line, without its end */
+    bool quoted_open; /* CSV: the line goes on after a newline within quotes */
+    uint64_t line_no;
+    struct buf field;
+    const struct type **type;
+};
+
+/* The next piece; false at the end of the data. */
+static enum err next_chunk(struct copy_in *in, bool *ret_more)
+{
+    enum err err = ERR_OK;
+    if (!in->ended)
+        err = in->s->client->copy_in_read(in->s->client->arg, &in->chunk, &in->chunk_len, in->d);
+    if (!err && in->chunk_len == 0)
+        in->ended = true;
+    in->chunk_pos = 0;
+    *ret_more = !err && !in->ended;
+    return err;
+}
+
+static enum err in_error(struct copy_in *in, enum err err)
+{
+    const char *table = in->copy->tree->nrels ? in->copy->tree->rel[0].def->name : "?";
+    if (!*in->d->context)
+        diag_context(in->d, "COPY %s, line %" PRIu64 ": \"%.*s\"", table, in->line_no, (int)MIN(in->line.len, (size_t)100),
+                     in->line.p ? (const char *)in->line.p : "");
+    return err;
+}
+
+/* CSV: a quote opens or closes; an escaped quote does both, which comes to the same. */
+static void track_quotes(struct copy_in *in, const uint8_t *p, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (in->quoted_open && p[i] == (uint8_t)in->copy->escape && in->copy->escape != in->copy->quote && i + 1 < len)
+            i++;
+        else if (p[i] == (uint8_t)in->copy->quote)
+            in->quoted_open = !in->quoted_open;
+    }
+}
+
+/* Reads one line into in->line; *ret_got false at the end. A newline within CSV quotes belongs to the line. */
+static enum err read_line(struct copy_in *in, bool *ret_got)
+{
+    const bool csv = in->copy->format == COPY_CSV;
+    buf_reset(&in->line);
+    in->quoted_open = false;
+    in->line_no++;
+    for (;;) {
+        if (in->chunk_pos == in->chunk_len) {
+            bool more;
+            enum err err = next_chunk(in, &more);
+            if (err)
+                return err;
+            if (!more) {
+                *ret_got = in->line.len > 0;
+                return in->quoted_open ? in_error(in, diag_set(in->d, ERR_BAD_COPY_FORMAT, "unterminated CSV quoted field")) : ERR_OK;
+            }
+        }
+        const uint8_t *from = in->chunk + in->chunk_pos;
+        const uint8_t *nl = memchr(from, '\n', in->chunk_len - in->chunk_pos);
+        const size_t len = nl ? (size_t)(nl - from) : in->chunk_len - in->chunk_pos;
+        if (in->line.len + len > COPY_LINE_MAX)
+            return in_error(in, diag_set(in->d, ERR_LIMIT, "a line of COPY data is longer than %u bytes", COPY_LINE_MAX));
+        buf_put(&in->line, from, len);
+        if (csv)
+            track_quotes(in, from, len);
+        in->chunk_pos += len + (nl != NULL);
+        if (!nl)
+            continue;
+        if (in->quoted_open) {
+            buf_put_u8(&in->line, '\n');
+            in->line_no++;
+            continue;
+        }
+        if (in->line.len > 0 && in->line.p[in->line.len - 1] == '\r')
+            in->line.len--;
+        *ret_got = true;
+        return ERR_OK;
+    }
+}
+
+static int hex(uint8_t c) { return c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1; }
+
+/* A backslash sequence of the text format at p; returns how many bytes it takes. */
+static size_t unescape(const uint8_t *p, size_t left, struct buf *b)
+{
+    static const char from[] = "bfnrtv", to[] = "\b\f\n\r\t\v";
+    if (left < 2) {
+        buf_put_u8(b, '\\');
+        return 1;
+    }
+    const char *known = memchr(from, p[1], sizeof from - 1);
+    if (known) {
+        buf_put_u8(b, (uint8_t)to[known - from]);
+        return 2;
+    }
+    if (p[1] >= '0' && p[1] <= '7') {
+        unsigned v = 0;
+        size_t n = 1;
+        for (; n < 4 && n < left && p[n] >= '0' && p[n] <= '7'; n++)
+            v = v * 8 + (p[n] - '0');
+        buf_put_u8(b, (uint8_t)v);
+        return n;
+    }
+    if (p[1] == 'x' && left > 2 && hex(p[2]) >= 0) {
+        unsigned v = (unsigned)hex(p[2]);
+        const bool two = left > 3 && hex(p[3]) >= 0;
+        buf_put_u8(b, (uint8_t)(two ? v * 16 + (unsigned)hex(p[3]) : v));
+        return two ? 4 : 3;
+    }
+    buf_put_u8(b, p[1]);
+    return 2;
+}
+
+/* One field from *pos on; leaves *pos behind it (at the delimiter or the end). */
+static bool text_field(struct copy_in *in, size_t *pos)
+{
+    const uint8_t *p = in->line.p;
+    const size_t start = *pos;
+    const uint8_t delimiter = (uint8_t)in->copy->delimiter;
+    buf_reset(&in->field);
+    while (*pos < in->line.len && p[*pos] != delimiter) {
+        if (p[*pos] == '\\') {
+            *pos += unescape(p + *pos, in->line.len - *pos, &in->field);
+        } else {
+            buf_put_u8(&in->field, p[(*pos)++]);
+        }
+    }
+    /* the null marker is compared before backslashes mean anything */
+    const size_t raw = *pos - start, null_len = strlen(in->copy->null_text);
+    return raw == null_len && memcmp(p + start, in->copy->null_text, raw) == 0;
+}
+
+static bool csv_field(struct copy_in *in, size_t *pos)
+{
+    const uint8_t *p = in->line.p;
+    const uint8_t delimiter = (uint8_t)in->copy->delimiter, quote = (uint8_t)in->copy->quote, escape = (uint8_t)in->copy->escape;
+    bool quoted = false, in_quotes = false;
+    buf_reset(&in->field);
+    while (*pos < in->line.len) {
+        const uint8_t c = p[*pos];
+        if (in_quotes) {
+            if (c == escape && *pos + 1 < in->line.len && (p[*pos + 1] == quote || p[*pos + 1] == escape)) {
+                buf_put_u8(&in->field, p[*pos + 1]);
+                *pos += 2;
+                continue;
+            }
+            if (c == quote)
+                in_quotes = false;
+            else
+                buf_put_u8(&in->field, c);
+        } else {
+            if (c == delimiter)
+                break;
+            if (c == quote)
+                in_quotes = quoted = true;
+            else
+                buf_put_u8(&in->field, c);
+        }
+        ++*pos;
+    }
+    const size_t null_len = strlen(in->copy->null_text);
+    return !quoted && in->field.len == null_len && memcmp(in->field.p ? in->field.p : (const uint8_t *)"", in->copy->null_text, null_len) == 0;
+}
+
+static enum err one_field(struct copy_in *in, uint16_t i, bool is_null, struct vec *col, uint32_t row, struct arena *arena)
+{
+    const bool force_null = in->copy->force_null && in->copy->force_null[i];
+    const bool force_not_null = in->copy->force_not_null && in->copy->force_not_null[i];
+    const size_t null_len = strlen(in->copy->null_text);
+    if (force_null && in->field.len == null_len && memcmp(in->field.p ? in->field.p : (const uint8_t *)"", in->copy->null_text, null_len) == 0)
+        is_null = true;
+    col[i].null[row] = is_null && !force_not_null;
+    if (col[i].null[row])
+        return ERR_OK;
+    struct type_ctx ctx = in->s->func.types;
+    ctx.arena = arena;
+    const char *text = arena_strndup(arena, in->field.p ? (const char *)in->field.p : "", in->field.len);
+    enum err err = in->type[i]->in(&ctx, text, in->field.len, in->copy->col[i].typmod, &col[i].v[row], in->d);
+    if (err)
+        diag_context(in->d, "COPY %s, line %" PRIu64 ", column %s: \"%.100s\"", in->copy->tree->rel[0].def->name, in->line_no,
+                     in->copy->col[i].name, text);
+    return err;
+}
+
+static enum err one_row(struct copy_in *in, struct vec *col, uint32_t row, struct arena *arena)
+{
+    const bool csv = in->copy->format == COPY_CSV;
+    size_t pos = 0;
+    for (uint16_t i = 0; i < in->copy->ncols; i++) {
+        if (i > 0) {
+            if (pos >= in->line.len)
+                return in_error(in, diag_set(in->d, ERR_BAD_COPY_FORMAT, "missing data for column \"%s\"", in->copy->col[i].name));
+            pos++; /* the delimiter */
+        }
+        const bool is_null = csv ? csv_field(in, &pos) : text_field(in, &pos);
+        enum err err = one_field(in, i, is_null, col, row, arena);
+        if (err)
+            return err;
+    }
+    if (pos < in->line.len)
+        return in_error(in, diag_set(in->d, ERR_BAD_COPY_FORMAT, "extra data after last expected column"));
+    return ERR_OK;
+}
+
+static bool is_end_marker(const struct copy_in *in) { return in->line.len == 2 && memcmp(in->line.p, "\\.", 2) == 0; }
+
+/* NODE_SOURCE asks for the next rows. */
+static enum err source(void *arg, struct vec *col, uint32_t ncols, struct arena *arena, uint32_t *ret_n, struct diag *d)
+{
+    struct copy_in *in = arg;
+    in->d = d;
+    uint32_t n = 0;
+    size_t bytes = 0;
+    while (n < VEC_ROWS && bytes < (4u << 20)) {
+        bool got;
+        enum err err = read_line(in, &got);
+        if (err)
+            return err;
+        if (!got)
+            break;
+        if (is_end_marker(in)) { /* what follows is read and dropped, as the protocol wants */
+            for (bool more = true; more && !err;)
+                err = next_chunk(in, &more);
+            if (err)
+                return err;
+            in->chunk_len = in->chunk_pos = 0;
+            break;
+        }
+        err = one_row(in, col, n, arena);
+        if (err)
+            return err;
+        bytes += in->line.len;
+        n++;
+        rt_yield_if_due();
+    }
+    *ret_n = n;
+    return ERR_OK;
+}
+
+/* HEADER, HEADER MATCH. */
+static enum err read_header(struct copy_in *in)
+{
+    bool got;
+    enum err err = read_line(in, &got);
+    size_t pos = 0;
+    for (uint16_t i = 0; i < in->copy->ncols && !err && in->copy->header_match && got; i++) {
+        if (i > 0)
+            pos++;
+        (void)(in->copy->format == COPY_CSV ? csv_field(in, &pos) : text_field(in, &pos));
+        const char *want = in->copy->col[i].name;
+        if (in->field.len != strlen(want) || memcmp(in->field.p, want, in->field.len) != 0)
+            err = diag_set(in->d, ERR_BAD_COPY_FORMAT, "column name mismatch in header line field %u: got \"%.*s\", expected \"%s\"", i + 1,
+                           (int)in->field.len, (const char *)in->field.p, want);
+    }
+    return err;
+}
+
+static enum err copy_from(struct session *s, const struct copy *copy, struct plan *plan, uint64_t *ret_rows, struct diag *d)
+{
+    struct copy_in in = { .s = s, .copy = copy, .d = d };
+    const struct snapshot *snapshot;
+    enum err err = txn_stmt_begin(s->txn, &snapshot, d);
+    if (err)
+        return err;
+    buf_init(&in.line);
+    buf_init(&in.field);
+    in.type = ARENA_ARRAY(s->arena, const struct type *, copy->ncols + 1);
+    for (uint16_t i = 0; i < copy->ncols; i++)
+        in.type[i] = type_by_oid(copy->col[i].type);
+    err = s->client->copy_in_begin(s->client->arg, copy->ncols, false, d);
+    if (!err && copy->header)
+        err = read_header(&in);
+    struct exec_env env = session__exec_env(s, snapshot, NULL, NULL);
+    env.source = source;
+    env.source_arg = &in;
+    struct exec *e = NULL;
+    if (!err)
+        err = exec_start(&env, plan, s->arena, &e, d);
+    for (struct result_batch b = { .sel.n = 1 }; !err && b.sel.n > 0;)
+        err = exec_next(e, 0, &b, d);
+    if (!err)
+        *ret_rows = exec_rows(e);
+    exec_end(e);
+    txn_stmt_end(s->txn);
+    buf_fini(&in.line);
+    buf_fini(&in.field);
+    return err;
+}
+
+/* ---- writing ------------------------------------------------------------------------ */
+
+static void put_text(struct buf *b, const struct copy *copy, const uint8_t *p, size_t len)
+{
+    static const char special[] = "\b\f\n\r\t\v", letter[] = "bfnrtv";
+    for (size_t i = 0; i < len; i++) {
+        const char *known = memchr(special, p[i], sizeof special - 1);
+        if (known) {
+            buf_put_u8(b, '\\');
+            buf_put_u8(b, (uint8_t)letter[known - special]);
+        } else {
+            if (p[i] == '\\' || p[i] == (uint8_t)copy->delimiter)
+                buf_put_u8(b, '\\');
+            buf_put_u8(b, p[i]);
+        }
+    }
+}
+
+static void put_csv(struct buf *b, const struct copy *copy, const uint8_t *p, size_t len, bool force, bool alone)
+{
+    bool quote = force || (len == strlen(copy->null_text) && memcmp(p, copy->null_text, len) == 0) || (alone && len == 2 && memcmp(p, "\\.", 2) == 0);
+    for (size_t i = 0; i < len && !quote; i++)
+        quote = p[i] == (uint8_t)copy->delimiter || p[i] == (uint8_t)copy->quote || p[i] == '\n' || p[i] == '\r';
+    if (quote)
+        buf_put_u8(b, (uint8_t)copy->quote);
+    for (size_t i = 0; i < len; i++) {
+        if (quote && (p[i] == (uint8_t)copy->quote || p[i] == (uint8_t)copy->escape))
+            buf_put_u8(b, (uint8_t)copy->escape);
+        buf_put_u8(b, p[i]);
+    }
+    if (quote)
+        buf_put_u8(b, (uint8_t)copy->quote);
+}
+
+static void put_field(struct buf *b, const struct copy *copy, uint16_t i, const uint8_t *p, size_t len)
+{
+    if (i > 0)
+        buf_put_u8(b, (uint8_t)copy->delimiter);
+    if (!p)
+        buf_put_str(b, copy->null_text);
+    else if (copy->format == COPY_CSV)
+        put_csv(b, copy, p, len, copy->force_quote && copy->force_quote[i], copy->ncols == 1);
+    else
+        put_text(b, copy, p, len);
+}
+
+static enum err put_header(struct session *s, const struct copy *copy, struct buf *line, struct diag *d)
+{
+    for (uint16_t i = 0; i < copy->ncols; i++)
+        put_field(line, copy, i, (const uint8_t *)copy->col[i].name, strlen(copy->col[i].name));
+    buf_put_u8(line, '\n');
+    return s->client->copy_out(s->client->arg, line->p, line->len, d);
+}
+
+static enum err put_rows(struct session *s, const struct copy *copy, const struct result_batch *b, struct buf *line, struct buf *field, struct diag *d)
+{
+    enum err err = ERR_OK;
+    for (uint32_t r = 0; r < b->sel.n && !err; r++) {
+        const uint32_t row = b->sel.idx ? b->sel.idx[r] : r;
+        buf_reset(line);
+        for (uint16_t i = 0; i < copy->ncols; i++) {
+            const uint32_t k = b->col[i]->is_const ? 0 : row;
+            buf_reset(field);
+            buf_reserve(field, 1);
+            if (!b->col[i]->null[k])
+                type_by_oid(copy->col[i].type)->out(&s->func.types, b->col[i]->v[k], field);
+            put_field(line, copy, i, b->col[i]->null[k] ? NULL : field->p, field->len);
+        }
+        buf_put_u8(line, '\n');
+        err = s->client->copy_out(s->client->arg, line->p, line->len, d);
+        rt_yield_if_due();
+    }
+    return err;
+}
+
+static enum err copy_to(struct session *s, const struct copy *copy, struct plan *plan, uint64_t *ret_rows, struct diag *d)
+{
+    const struct snapshot *snapshot;
+    enum err err = txn_stmt_begin(s->txn, &snapshot, d);
+    if (err)
+        return err;
+    struct buf line, field;
+    buf_init(&line);
+    buf_init(&field);
+    const struct exec_env env = session__exec_env(s, snapshot, NULL, NULL);
+    struct exec *e = NULL;
+    err = exec_start(&env, plan, s->arena, &e, d);
+    if (!err)
+        err = s->client->copy_out_begin(s->client->arg, copy->ncols, false, d);
+    if (!err && copy->header)
+        err = put_header(s, copy, &line, d);
+    while (!err) {
+        struct result_batch b;
+        err = exec_next(e, 0, &b, d);
+        if (err || b.sel.n == 0)
+            break;
+        err = put_rows(s, copy, &b, &line, &field, d);
+        *ret_rows += b.sel.n;
+    }
+    if (!err)
+        err = s->client->copy_out_end(s->client->arg, d);
+    exec_end(e);
+    txn_stmt_end(s->txn);
+    buf_fini(&line);
+    buf_fini(&field);
+    return err;
+}
+
+/* ---- both ------------------------------------------------------------------------------ */
+
+struct copy_call {
+    struct session *s;
+    const struct ast *ast;
+    const struct ast_stmt *stmt;
+    struct copy *copy;
+    struct plan *plan;
+    struct diag *d;
+    enum err err;
+};
+
+static void prepare_copy(void *arg)
+{
+    struct copy_call *cc = arg;
+    const struct analyse_env env = session__analyse_env(cc->s, cc->s->arena);
+    const struct plan_options options = session__plan_options(cc->s);
+    cc->err = analyse_copy(&env, cc->ast, cc->stmt, &cc->copy, cc->d);
+    if (!cc->err)
+        cc->err = plan_make(session_catalog(cc->s), cc->copy->tree, &options, &cc->plan, cc->d);
+}
+
+enum err session__copy(struct session *s, const struct ast *ast, const struct ast_stmt *stmt, uint64_t *ret_rows, struct diag *d)
+{
+    enum err err = session__need_txn(s, d);
+    if (err)
+        return err;
+    struct copy_call cc = { .s = s, .ast = ast, .stmt = stmt, .d = d };
+    rt_call_on_big_stack(prepare_copy, &cc);
+    err = cc.err;
+    if (!err && cc.copy->from)
+        err = session__check_read_only(s, "COPY FROM", d);
+    if (!err && cc.copy->format == COPY_BINARY)
+        err = diag_set(d, ERR_FEATURE, "COPY in binary format is not supported");
+    if (!err)
+        err = cc.copy->from ? copy_from(s, cc.copy, cc.plan, ret_rows, d) : copy_to(s, cc.copy, cc.plan, ret_rows, d);
+    plan_free(cc.plan);
+    return err;
+}

@@ -1,0 +1,152 @@
+/*
+ * The settings' values in a session, and what follows from them.
+ */
+#include "sql/lib/session_int.h"
+
+#include <stdlib.h>
+#include <strings.h>
+
+#define ZONE_DIR "/usr/share/zoneinfo"
+#define ZONE_FILE_MAX 65536u
+
+static enum err read_zone(struct session *s, const char *name, const struct timezone **ret, struct diag *d)
+{
+    const char *path = arena_printf(s->zone_arena, "%s/%s", ZONE_DIR, name);
+    struct rt_file *f;
+    struct diag why;
+    if (strstr(name, "..") || name[0] == '/' || rt_open(path, RT_OPEN_READ, &f, &why) != ERR_OK)
+        return diag_set(d, ERR_PARAMETER_VALUE, "invalid value for parameter \"TimeZone\": \"%s\"", name);
+    uint8_t *bytes = xmalloc(ZONE_FILE_MAX);
+    size_t got = 0;
+    enum err err = rt_pread(f, bytes, ZONE_FILE_MAX, 0, &got, d);
+    rt_close(f);
+    if (!err)
+        err = timezone_parse(s->zone_arena, arena_strdup(s->zone_arena, name), bytes, got, ret, d);
+    free(bytes);
+    return err;
+}
+
+static bool is_utc(const char *name)
+{
+    static const char *const names[] = { "UTC", "GMT", "Etc/UTC", "Z", "Zulu", "UCT", "Etc/GMT" };
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (strcasecmp(name, names[i]) == 0)
+            return true;
+    return false;
+}
+
+/* A zone's name, hours east of Greenwich, or a POSIX rule. */
+static enum err find_zone(struct session *s, const char *value, const struct timezone **ret, struct diag *d)
+{
+    char *end;
+    const double hours = strtod(value, &end);
+    *ret = NULL;
+    if (is_utc(value))
+        return ERR_OK;
+    if (end != value && *end == 0 && hours >= -15 && hours <= 15) {
+        *ret = timezone_fixed(s->zone_arena, arena_strdup(s->zone_arena, value), "", (int32_t)(hours * 3600));
+        return ERR_OK;
+    }
+    if (strpbrk(value, "0123456789") && !strchr(value, '/') && timezone_posix(s->zone_arena, arena_strdup(s->zone_arena, value), value, ret, d) == ERR_OK)
+        return ERR_OK;
+    return read_zone(s, value, ret, d);
+}
+
+enum txn_isolation session__isolation(const char *value)
+{
+    return strcmp(value, "serializable") == 0 ? TXN_SERIALIZABLE : strcmp(value, "repeatable read") == 0 ? TXN_REPEATABLE_READ : TXN_READ_COMMITTED;
+}
+
+/* What other code reads often is kept in its own form. */
+static void follow(struct session *s, enum setting_id id)
+{
+    if (id == SETTING_extra_float_digits)
+        s->func.types.extra_float_digits = atoi(s->value[id]);
+    else if (id == SETTING_datestyle)
+        s->func.types.datestyle_dmy = strstr(s->value[id], "DMY") != NULL;
+    else if (id == SETTING_transaction_read_only)
+        s->read_only = setting_bool(s->value[id]);
+}
+
+static void replace(struct session *s, enum setting_id id, char *value)
+{
+    s->value[id] = value;
+    follow(s, id);
+    if ((setting_table[id].flags & SET_REPORT) && s->reported) /* start-up settings go out with the others */
+        s->client->parameter_status(s->client->arg, setting_table[id].name, value);
+}
+
+static enum err may_change(struct session *s, enum setting_id id, const char *value, struct diag *d)
+{
+    const bool started = s->txn != NULL; /* BEGIN and SET alone begin none */
+    if (id == SETTING_transaction_isolation && started && strcmp(s->value[id], value) != 0)
+        return diag_set(d, ERR_TXN_ACTIVE, "SET TRANSACTION ISOLATION LEVEL must be called before any query");
+    if (id == SETTING_transaction_read_only && started && s->read_only && !setting_bool(value))
+        return diag_set(d, ERR_TXN_ACTIVE, "transaction read-write mode must be set before any query");
+    if (id == SETTING_search_path && !strstr(value, "public") && *value)
+        return diag_set(d, ERR_FEATURE, "search_path \"%s\" is not supported: names are searched in pg_catalog and public", value);
+    return ERR_OK;
+}
+
+enum err session__set(struct session *s, enum setting_id id, const char *value, bool local, struct diag *d)
+{
+    const char *canonical;
+    enum err err = setting_check(id, value, s->arena, &canonical, d);
+    if (!err)
+        err = may_change(s, id, canonical, d);
+    if (!err && id == SETTING_timezone)
+        err = find_zone(s, canonical, &s->func.types.tz, d);
+    if (err)
+        return err;
+    if (s->nchanges == s->changes_cap)
+        s->change = xrealloc(s->change, (s->changes_cap = s->changes_cap ? s->changes_cap * 2 : 16) * sizeof *s->change);
+    s->change[s->nchanges++] = (struct setting_change){ id, s->value[id], local };
+    replace(s, id, xstrdup(canonical));
+    if (!s->txn && !s->in_block) /* start-up: nothing to undo */
+        session__settings_end(s, 0, true);
+    return ERR_OK;
+}
+
+void session__settings_end(struct session *s, uint32_t keep, bool committed)
+{
+    /* newest first, so that the oldest value of each setting stays */
+    while (s->nchanges > keep) {
+        const struct setting_change c = s->change[--s->nchanges];
+        if (committed && !c.local) {
+            free(c.old);
+            continue;
+        }
+        free(s->value[c.id]);
+        replace(s, c.id, c.old);
+        struct diag ignored;
+        if (c.id == SETTING_timezone && find_zone(s, c.old, &s->func.types.tz, &ignored) != ERR_OK)
+            s->func.types.tz = NULL;
+    }
+}
+
+void session__settings_init(struct session *s)
+{
+    s->zone_arena = arena_new("time zones", 0);
+    for (int i = 0; i < SETTINGS_N; i++) {
+        s->value[i] = xstrdup(setting_table[i].dflt);
+        follow(s, (enum setting_id)i);
+    }
+}
+
+void session__settings_fini(struct session *s)
+{
+    for (uint32_t i = 0; i < s->nchanges; i++)
+        free(s->change[i].old);
+    free(s->change);
+    for (int i = 0; i < SETTINGS_N; i++)
+        free(s->value[i]);
+    arena_free(s->zone_arena);
+}
+
+void session_report_parameters(struct session *s)
+{
+    s->reported = true;
+    for (int i = 0; i < SETTINGS_N; i++)
+        if (setting_table[i].flags & SET_REPORT)
+            s->client->parameter_status(s->client->arg, setting_table[i].name, s->value[i]);
+}
