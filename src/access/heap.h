@@ -17,10 +17,34 @@ struct access_options {
     struct bufcache *bc;
     struct space *space;
     struct txn_sys *ts;
+    struct redo *redo; /* for sequences, whose mark must be durable; NULL: not flushed */
     struct log *log;
 };
 struct access *access_open(const struct access_options *opt); /* registers undo and purge handlers */
-void access_close(struct access *a);
+void access_close(struct access *a); /* after txn_close() */
+
+/* clang-format off */
+#define ACCESS_STATS(X) \
+    X(rows_fetched,      COUNT, "rows asked for by rowid") \
+    X(blocks_scanned,    COUNT, "blocks read by table scans") \
+    X(versions_rebuilt,  COUNT, "older row versions put together from undo") \
+    X(rows_stamped,      COUNT, "commit SCNs written into rows") \
+    X(rows_forwarded,    COUNT, "rows moved to another block by an update") \
+    X(rows_purged,       COUNT, "deleted rows whose slot was freed") \
+    X(index_lookups,     COUNT, "descents for a key") \
+    X(index_splits,      COUNT, "B-tree pages split") \
+    X(index_completed,   COUNT, "splits whose downlink was added afterwards") \
+    X(index_purged,      COUNT, "index entries removed by purge") \
+    X(unique_waits,      COUNT, "unique checks that waited for a transaction") \
+    X(overflow_pieces,   COUNT, "blocks of overflow values written") \
+    X(sequence_ranges,   COUNT, "ranges of sequence values taken")
+/* clang-format on */
+struct access_stats {
+#define X(name, unit, text) uint64_t name;
+    ACCESS_STATS(X)
+#undef X
+};
+void access_stats(const struct access *a, struct access_stats *ret);
 
 /* A row version copied out. */
 struct heap_row {
@@ -32,8 +56,12 @@ struct heap_row {
 
 enum err heap_create(struct access *a, struct seg *ret, struct diag *d) MAY_YIELD MUST_CHECK; /* space_segment_create plus first format */
 
-/* body at most HEAP_BODY_MAX bytes: larger values go to overflow chains first. */
-#define HEAP_BODY_MAX 7900u
+/*
+ * body at most HEAP_BODY_MAX bytes (an undo record can hold it whole): larger values go to overflow chains first. Bit 7 of a body's first
+ * byte says that a reference to such a chain follows it (access/overflow.h). The chain becomes the row version's: where nothing is stored
+ * (an error, another outcome than HEAP_DONE) it is freed.
+ */
+#define HEAP_BODY_MAX 7500u
 enum err heap_insert(struct access *a, struct txn *t, struct seg seg, uint8_t layout, const uint8_t *body, uint32_t len,
                      struct rowid *ret, struct diag *d) MAY_YIELD MUST_CHECK;
 /* COPY and INSERT of many rows: fills blocks, few redo records. */
@@ -48,14 +76,16 @@ enum err heap_insert_many(struct access *a, struct txn *t, struct seg seg, uint8
  *                 calls again with accept_newer; REPEATABLE READ reports 40001)
  *   HEAP_GONE     it was deleted since the snapshot
  *   HEAP_SELF     this statement has changed it already: leave it alone
+ *   HEAP_SKIPPED  skip_locked, and another transaction has the row
  */
-enum heap_outcome { HEAP_DONE, HEAP_CHANGED, HEAP_GONE, HEAP_SELF };
+enum heap_outcome { HEAP_DONE, HEAP_CHANGED, HEAP_GONE, HEAP_SELF, HEAP_SKIPPED };
 struct heap_write {
     struct seg seg;
     struct rowid rowid;
     bool accept_newer; /* the caller has looked at *seen_writer's version */
-    uint64_t seen_writer; /* with accept_newer: the writer field that HEAP_CHANGED returned */
+    uint64_t seen_writer; /* with accept_newer: the ret_writer that HEAP_CHANGED returned (it names a version) */
     bool nowait, skip_locked;
+    uint64_t deadline; /* of waits for row locks; 0: none */
     struct arena *arena; /* for ret_row */
     struct heap_row ret_row; /* HEAP_CHANGED: newest committed version */
     uint64_t ret_writer;
@@ -75,10 +105,12 @@ enum err heap_fetch_current(struct access *a, struct xid self, struct seg seg, s
 /* Scan by morsels (ranges of blocks), so that one plan runs alone or on many workers. */
 struct heap_scan;
 enum err heap_scan_open(struct access *a, struct seg seg, const struct snapshot *s, struct heap_scan **ret, struct diag *d) MAY_YIELD MUST_CHECK;
-/* Up to max visible rows of the next blocks, copied into the arena; *ret_n = 0 at the end. From any number of fibers. */
+/* Visible rows of the next blocks, copied into the arena; *ret_n = 0 at the end. max is at least HEAP_SCAN_MIN. From any number of fibers. */
+#define HEAP_SCAN_MIN 256u
 enum err heap_scan_next(struct heap_scan *sc, struct arena *arena, struct heap_row *rows, uint32_t max, uint32_t *ret_n, struct diag *d) MAY_YIELD MUST_CHECK;
 void heap_scan_close(struct heap_scan *sc);
 
 redo_apply_fn heap_apply;
+redo_apply_fn overflow_apply;
 
 #endif

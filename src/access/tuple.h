@@ -1,6 +1,11 @@
 /*
  * What the bytes of a row are: column values in order, after a null bitmap.
  * Added columns are absent in older rows and read as their default.
+ *
+ *   flags u8 | reference to the overflow chain, 20 bytes, if BODY_OVERFLOW | columns u16 | null bitmap if TUPLE_NULLS | values
+ *
+ * Fixed values take their bytes; variable ones a length (one to three bytes)
+ * and their bytes, or offset and length within the chain.
  */
 #ifndef ACCESS_TUPLE_H
 #define ACCESS_TUPLE_H
@@ -24,9 +29,10 @@ struct tuple_desc {
 };
 
 /*
- * Encodes; values of more than about a quarter block, where the row would not fit, go to the overflow segment (its chain is written by t).
+ * Encodes. Where the row would not fit, its longest values go to an overflow chain, written by t. `seg` is the table's own segment. The
+ * body belongs to one call of heap_insert(), heap_insert_many() or heap_update(), which frees the chain where nothing is stored.
  */
-enum err tuple_form(struct access *a, struct txn *t, struct seg overflow, const struct tuple_desc *td, const union datum *v, const bool *null,
+enum err tuple_form(struct access *a, struct txn *t, struct seg seg, const struct tuple_desc *td, const union datum *v, const bool *null,
                     struct arena *arena, const uint8_t **ret, uint32_t *ret_len, struct diag *d) MAY_YIELD MUST_CHECK;
 /* Decodes columns 0..upto-1 (those with want[i], or all when want is NULL). Strings point into the row unless they were in overflow. */
 enum err tuple_deform(struct access *a, const struct snapshot *s, const struct tuple_desc *td, const uint8_t *body, uint32_t len, uint16_t upto,
