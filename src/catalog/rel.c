@@ -81,7 +81,7 @@ static bool same_key(void *arg, const struct heap_row *row, const uint8_t *key, 
     }
     struct diag d;
     bool same = false;
-    const struct snapshot s = { .s = SCN_MAX };
+    const struct snapshot s = { .s = 0 }; /* overflow pieces are written once: any copy will do */
     if (tuple_deform(k->c->opt.access, &s, &k->def->tuple, row->body, row->len, upto, want, v, null, arena, &d) == ERR_OK) {
         struct buf b;
         buf_init(&b);

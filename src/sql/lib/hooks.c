@@ -182,7 +182,7 @@ static enum err relation_size(struct session *s, oid_t oid, int64_t which, struc
             continue;
         struct space_extent *e;
         uint32_t n;
-        err = space_extents(s->engine->opt.space, seg, SCN_MAX - 1, &e, &n, d);
+        err = space_extents(s->engine->opt.space, seg, txn_snapshot(s->txn) ? txn_snapshot(s->txn)->s : 0, &e, &n, d);
         if (err)
             break;
         blocks += (uint64_t)n * EXTENT_BLOCKS;
