@@ -146,6 +146,12 @@ static enum err end_or_damage(struct redo_reader *r, lsn_t lsn, struct diag *d)
 
 /* ---- blocks ----------------------------------------------------------------- */
 
+static void add_owner(struct redo_reader *r, incarnation_t owner)
+{
+    r->owner = xrealloc(r->owner, (r->nowners + 1) * sizeof(*r->owner));
+    r->owner[r->nowners++] = owner;
+}
+
 static bool owner_seen(const struct redo_reader *r, incarnation_t owner)
 {
     for (unsigned i = 0; i < r->nowners; i++)
@@ -161,8 +167,7 @@ static bool owner_may_follow(struct redo_reader *r, const struct log_block_heade
         return true;
     if (r->nowners > 0 && (!(h->flags & LOG_BLOCK_OPEN) || owner_seen(r, h->incarnation)))
         return false;
-    r->owner = xrealloc(r->owner, (r->nowners + 1) * sizeof(*r->owner));
-    r->owner[r->nowners++] = h->incarnation;
+    add_owner(r, h->incarnation);
     r->record_len = 0;
     return true;
 }
@@ -298,6 +303,12 @@ void redo_reader_known_durable(struct redo_reader *r, lsn_t upto)
     r->known_durable = MAX(r->known_durable, upto);
 }
 
+void redo_reader_expect(struct redo_reader *r, incarnation_t owner)
+{
+    assert(r->block == NULL && r->nowners == 0);
+    add_owner(r, owner);
+}
+
 lsn_t redo_reader_position(const struct redo_reader *r)
 {
     return r->position;
@@ -313,4 +324,22 @@ void redo_reader_close(struct redo_reader *r)
     free(r->owner);
     free(r->files);
     free(r);
+}
+
+enum err redo_sync_log(const char *dir, uint16_t thread, struct diag *d)
+{
+    struct log_file_info *files = NULL;
+    unsigned n = 0;
+    enum err err = log_files_list(dir, thread, &files, &n, d);
+    for (unsigned i = 0; i < n && !err; i++) {
+        char path[LOG_PATH_MAX];
+        struct rt_file *f = NULL;
+        log_file_path(path, dir, thread, files[i].sequence);
+        err = rt_open(path, RT_OPEN_WRITE | RT_OPEN_DIRECT, &f, d);
+        if (!err)
+            err = rt_fdatasync(f, d);
+        rt_close(f);
+    }
+    free(files);
+    return err;
 }

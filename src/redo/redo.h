@@ -116,9 +116,19 @@ enum err redo_reader_open(const char *dir, uint16_t thread, lsn_t from, struct r
  */
 enum err redo_read(struct redo_reader *r, struct redo_record *ret, bool *ret_end_of_log, struct diag *d) MAY_YIELD MUST_CHECK;
 void redo_reader_known_durable(struct redo_reader *r, lsn_t upto);
+/*
+ * The owner whose records are expected at `from` (the thread's incarnation in the control file, which is written before redo_open()).
+ * Without this whoever wrote the first block found is taken for it; beyond `from` owners change only at blocks that redo_open() wrote.
+ */
+void redo_reader_expect(struct redo_reader *r, incarnation_t owner);
 /* End of the last record returned; at the end of the log: where the next owner goes on (a multiple of REDO_LOG_BLOCK). */
 lsn_t redo_reader_position(const struct redo_reader *r);
 void redo_reader_close(struct redo_reader *r) MAY_YIELD;
+/*
+ * Syncs a dead thread's log: what its owner had written, but not synced, can be read and may still be lost. Before anything is done
+ * to blocks because of it (R7).
+ */
+enum err redo_sync_log(const char *dir, uint16_t thread, struct diag *d) MAY_YIELD MUST_CHECK;
 
 /* clang-format off */
 #define REDO_STATS(X) \
