@@ -20,7 +20,8 @@ void buf_reserve(struct buf *b, size_t more_bytes)
     const size_t need = b->len + more_bytes;
     if (need <= b->cap)
         return;
-    b->cap = MAX(MAX(need, b->cap * 2), (size_t)64);
+    const size_t grown = MAX(b->cap * 2, (size_t)64);
+    b->cap = MAX(need, grown);
     b->p = xrealloc(b->p, b->cap);
 }
 

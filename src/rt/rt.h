@@ -71,7 +71,10 @@ uint64_t rt_switch_count(void); /* of this worker: unchanged means nothing else 
 void rt_yield(void) MAY_YIELD;
 /* In CPU loops: yields when this fiber has run for 200 us. Cheap (reads a counter). */
 void rt_yield_if_due(void) MAY_YIELD;
-/* Sets a flag that makes the fiber's present or next cancellable wait return ERR_CANCELED, once. From any worker. */
+/*
+ * Sets a flag that makes the fiber's present or next cancellable wait return ERR_CANCELED, once. From any worker.
+ * Cancellable are rt_cond_wait() and rt_future_wait() where asked, rt_recv(), rt_accept(), rt_connect(); nothing else.
+ */
 void rt_cancel(struct fiber *f);
 bool rt_cancel_pending(void); /* of the running fiber; does not clear */
 void rt_cancel_clear(void);
@@ -112,6 +115,7 @@ struct rt_waitq { /* building block of the ones below; private */
     struct list waiters;
 };
 
+/* A free mutex goes to whoever comes first; a waiter that lost such a race once is handed it next. */
 struct rt_mutex {
     uint32_t state; /* held, has waiters, queue locked */
     struct fiber *owner; /* for assertions */
@@ -174,7 +178,7 @@ struct rt_file;
 enum {
     RT_OPEN_READ = 0,
     RT_OPEN_WRITE = 1, /* read and write */
-    RT_OPEN_CREATE = 2,
+    RT_OPEN_CREATE = 2, /* implies RT_OPEN_WRITE; mode 0600 */
     RT_OPEN_EXCL = 4,
     RT_OPEN_DIRECT = 8, /* O_DIRECT where the file system has it (4 KiB aligned memory, offset, length), else page cache */
 };
@@ -200,7 +204,7 @@ enum err rt_unlink(const char *path, struct diag *d) MAY_YIELD MUST_CHECK;
 enum err rt_sync_dir(const char *path, struct diag *d) MAY_YIELD MUST_CHECK;
 /* Calls fn(arg, name) for each entry but . and .., sorted by name. */
 enum err rt_list_dir(const char *path, void (*fn)(void *arg, const char *name), void *arg, struct diag *d) MAY_YIELD MUST_CHECK;
-void *rt_alloc_aligned(size_t bytes); /* 4 KiB aligned; huge pages for large sizes where there are any; free with rt_free_aligned */
+void *rt_alloc_aligned(size_t bytes); /* zeroed, 4 KiB aligned; huge pages for large sizes where there are any; free with rt_free_aligned */
 void rt_free_aligned(void *p, size_t bytes);
 
 /* ---- stream sockets ----------------------------------------------------- */
