@@ -15,16 +15,18 @@
 #include "base/diag.h"
 #include "base/hash.h"
 #include "base/ids.h"
+#include "cluster/cluster.h"
 
 #define GRD_BUCKETS_DEFAULT 65536u
 
 struct grd;
-struct cluster_view;
 
 /* buckets: a power of two, 1024 to 1 Mi; 0 for the default. */
 enum err grd_open(uint32_t buckets, struct grd **ret, struct diag *d) MUST_CHECK;
 void grd_close(struct grd *g);
 
+/* For cluster_listen(), before GCS and GES: takes the members of each view when it is installed. */
+struct cluster_listener grd_listener(struct grd *g);
 /* Takes the members of a view. Before the first one every look-up answers 0. */
 void grd_install(struct grd *g, const struct cluster_view *view);
 

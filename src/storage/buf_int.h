@@ -31,6 +31,7 @@ struct gcs;
 #define BUF_WAITERS_SERVED_MAX 16u /* fibers that use one grant before it may be revoked */
 #define BUF_COPIES_WAITING_MAX 4u /* readers elsewhere that wait for a writer here to unpin */
 #define BUF_COPIES_BEFORE_SHARE 8u /* copies given without a change in between: then the reader is told to take S */
+#define BUF_SOON_MAX 256u /* more are forgotten: who waits asks again */
 #define BUF_PI_SHARE 5u /* past images take at most one frame in so many; beyond that their blocks' owners are asked to write */
 
 struct buf_copy_ask {
@@ -47,22 +48,23 @@ struct bent {
     struct list dirty_link; /* dirty list, by first_lsn */
     struct list writing_link; /* while h.wip is set */
     struct list pi_link;
-    struct list flush_link; /* under the flush queue's latch */
     struct list waiters;
     struct rt_latch latch; /* of the bytes; taken with a pin, without the partition's latch */
     struct rt_spin hint; /* hint bytes against copying */
     bool latched_x; /* by the holder of `latch` */
     struct gcs_holder h;
     uint8_t *pi; /* past image's bytes */
+    uint8_t *spare; /* a frame for what comes back, where the present one may become a past image before that */
     lsn_t pi_first; /* first change of this thread that only the past image (or newer) has */
     lsn_t first_lsn; /* first change since the disk, or since the write in flight began; BUF_LSN_NONE */
     lsn_t wip_first; /* of what is being written */
     lsn_t last_lsn; /* end of the last record of this thread about the block (R7) */
     uint64_t pi_asked_ns; /* when the owner was last asked to write */
+    uint64_t rv_since, flush_since; /* a revocation is held back since then; for the redo's sake since then */
     uint8_t ref; /* hits since it came or was looked at, up to 3 */
     bool hot;
     bool is_copy; /* a mode-less copy: in no table, dies with its last pin */
-    bool flush_queued; /* under the flush queue's latch */
+    bool flush_queued;
     uint8_t skipped; /* how often the writer found it latched */
     uint8_t ncopies;
     uint32_t copies_given; /* since the last change */
@@ -78,6 +80,7 @@ struct buf_waiter {
     scn_t s;
     struct bent *ret; /* what it was served with, already pinned; NULL: look again */
     bool valid; /* ret's bytes were there then */
+    uint64_t served_ns;
     struct rt_future done;
 };
 
@@ -105,7 +108,10 @@ struct bufcache {
     struct bent *free_ent;
     uint32_t free_ents;
     struct rt_spin flush_lock;
-    struct list flush_queue; /* entries whose revocation waits for the redo */
+    struct dba *flush_queue; /* ring of nents blocks whose revocation waits for the redo */
+    uint32_t flush_first, flush_n;
+    struct dba soon[BUF_SOON_MAX]; /* blocks whose write another node waits for (flush_lock) */
+    uint32_t soon_n;
     _Atomic uint32_t evict_cursor;
     _Atomic uint32_t dirty_count, pi_count;
     _Atomic uint64_t tokens;
@@ -146,6 +152,8 @@ struct bent *buf__find(struct bufcache *bc, struct part *p, struct dba dba);
 void buf__insert(struct bufcache *bc, struct part *p, struct bent *e, struct dba dba, uint8_t *page);
 void buf__attach_page(struct part *p, struct bent *e, uint8_t *page);
 void buf__drop_page(struct bufcache *bc, struct part *p, struct bent *e); /* the copy goes */
+uint8_t *buf__take_page(struct part *p, struct bent *e); /* the frame goes to the caller */
+void buf__serve(struct bent *e); /* those whose mode is here */
 void buf__set_dirty(struct bufcache *bc, struct part *p, struct bent *e);
 void buf__clear_dirty(struct bufcache *bc, struct part *p, struct bent *e);
 /* Pins, revocations, modes or waiters have changed: does what follows. The entry may be gone afterwards. */
@@ -166,15 +174,19 @@ bool buf__evict_some(struct bufcache *bc); /* one frame, with bounded work */
 enum err buf__writer_start(struct bufcache *bc, struct diag *d) MAY_YIELD MUST_CHECK;
 void buf__writer_stop(struct bufcache *bc) MAY_YIELD;
 void buf__writer_press(struct bufcache *bc) MAY_YIELD;
+bool buf__write_soon(struct bufcache *bc, struct dba dba); /* with the partition's latch held; false: too many */
 
 /* bufcache_gcs.c: with the partition's latch held, instances with GCS only */
-void buf__gcs_attach(struct bufcache *bc);
 void buf__gcs_ask(struct bufcache *bc, struct bent *e, const struct buf_waiter *w);
 void buf__gcs_release(struct bufcache *bc, struct bent *e);
 bool buf__gcs_evict(struct bufcache *bc, struct bent *e); /* false: not now */
 void buf__gcs_written(struct bufcache *bc, struct bent *e);
 void buf__gcs_ask_write(struct bufcache *bc, struct bent *e);
 void buf__gcs_serve_copies(struct bufcache *bc, struct part *p, struct bent *e);
+/* without it */
+void buf__gcs_attach(struct bufcache *bc);
+void buf__gcs_detach(struct bufcache *bc) MAY_YIELD;
+void buf__gcs_served(struct bufcache *bc, const struct buf_waiter *w, uint64_t asked_ns);
 
 /* for mtr.c */
 enum err buf__pin_x(struct bufcache *bc, struct dba dba, bool fresh, struct bent **ret, struct diag *d) MAY_YIELD MUST_CHECK;

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "gcs/gcs.h"
 #include "storage/buf_int.h"
 
 /* ---- pool ----------------------------------------------------------------- */
@@ -122,7 +123,6 @@ void buf__insert(struct bufcache *bc, struct part *p, struct bent *e, struct dba
     list_init(&e->dirty_link);
     list_init(&e->writing_link);
     list_init(&e->pi_link);
-    list_init(&e->flush_link);
     list_init(&e->waiters);
     if (bc->opt.gcs == NULL)
         e->h.mode = GCS_X; /* alone: owner of everything */
@@ -139,14 +139,20 @@ static void ent_unlink_page(struct part *p, struct bent *e)
         p->ncold--;
 }
 
-void buf__drop_page(struct bufcache *bc, struct part *p, struct bent *e)
+uint8_t *buf__take_page(struct part *p, struct bent *e)
 {
-    if (e->pin.data == NULL)
-        return;
+    uint8_t *page = e->pin.data;
+    assert(page != NULL);
     ent_unlink_page(p, e);
-    buf__page_put(bc, e->pin.data);
     e->pin.data = NULL;
     e->h.valid = false;
+    return page;
+}
+
+void buf__drop_page(struct bufcache *bc, struct part *p, struct bent *e)
+{
+    if (e->pin.data != NULL)
+        buf__page_put(bc, buf__take_page(p, e));
 }
 
 /* Notes the first position of this thread's redo that the block on disk lacks. */
@@ -175,6 +181,7 @@ void buf__clear_dirty(struct bufcache *bc, struct part *p, struct bent *e)
 static void ent_free(struct bufcache *bc, struct part *p, struct bent *e)
 {
     assert(e->pi == NULL);
+    assert(e->spare == NULL);
     assert(e->first_lsn == BUF_LSN_NONE);
     assert(list_empty(&e->waiters));
     buf__drop_page(bc, p, e);
@@ -183,6 +190,13 @@ static void ent_free(struct bufcache *bc, struct part *p, struct bent *e)
         at = &(*at)->next;
     *at = e->next;
     buf__ent_put(bc, e);
+}
+
+static void ent_put_spare(struct bufcache *bc, struct bent *e)
+{
+    if (e->spare != NULL)
+        buf__page_put(bc, e->spare);
+    e->spare = NULL;
 }
 
 /* Gives the copy of an entry that nobody uses back, and the entry where nothing else needs it. */
@@ -195,15 +209,13 @@ static void ent_tidy(struct bufcache *bc, struct part *p, struct bent *e)
     if (e->h.valid && e->h.mode != GCS_N)
         return;
     buf__drop_page(bc, p, e);
-    rt_spin_lock(&bc->flush_lock);
-    const bool queued = e->flush_queued;
-    rt_spin_unlock(&bc->flush_lock);
-    if (e->pi == NULL && !queued)
+    ent_put_spare(bc, e);
+    if (e->pi == NULL)
         ent_free(bc, p, e);
 }
 
 /* Hands the grant to those who wait for it, with their pins taken: each uses it once before it can be revoked. */
-static void ent_serve(struct bent *e)
+void buf__serve(struct bent *e)
 {
     unsigned served = 0;
     LIST_FOREACH_SAFE (it, &e->waiters) {
@@ -216,6 +228,7 @@ static void ent_serve(struct bent *e)
         e->h.xpins += w->want == GCS_WANT_X;
         w->ret = e;
         w->valid = e->h.valid;
+        w->served_ns = rt_now();
         served++;
         rt_future_set(&w->done, 0);
     }
@@ -243,26 +256,44 @@ static void ent_send_away(struct bent *e)
     }
 }
 
+/* A sharing owner that asks for X may first have to give the block to another node, and keep a past image: then two frames are needed. */
+static bool ent_lacks_spare(const struct bufcache *bc, const struct bent *e, enum gcs_want want)
+{
+    return bc->opt.gcs != NULL && want == GCS_WANT_X && e->h.mode == GCS_SCUR && e->spare == NULL;
+}
+
+/* Each turn of the loop serves somebody, or asks for somebody, or ends. */
+static void settle_with_gcs(struct bufcache *bc, struct part *p, struct bent *e)
+{
+    for (;;) {
+        if (e->h.rv != GCS_RV_NONE)
+            buf__gcs_release(bc, e);
+        else
+            e->rv_since = e->flush_since = 0;
+        if (e->h.mode >= GCS_X)
+            ent_put_spare(bc, e);
+        if (e->ncopies > 0)
+            buf__gcs_serve_copies(bc, p, e);
+        if (e->pin.data == NULL && e->h.want == GCS_WANT_NONE)
+            ent_send_away(e);
+        buf__serve(e);
+        const struct buf_waiter *w = ent_next_waiter(e);
+        if (w == NULL || e->h.want != GCS_WANT_NONE || e->h.rv != GCS_RV_NONE || gcs_holder_has(&e->h, w->want))
+            return;
+        if (ent_lacks_spare(bc, e, w->want)) {
+            ent_send_away(e); /* they come back with one */
+            return;
+        }
+        buf__gcs_ask(bc, e, w);
+        if (e->h.want != GCS_WANT_NONE)
+            return;
+    }
+}
+
 void buf__settle(struct bufcache *bc, struct part *p, struct bent *e)
 {
-    if (bc->opt.gcs == NULL) {
-        ent_tidy(bc, p, e);
-        return;
-    }
-    if (e->h.rv != GCS_RV_NONE)
-        buf__gcs_release(bc, e);
-    if (e->ncopies > 0)
-        buf__gcs_serve_copies(bc, p, e);
-    if (e->pin.data == NULL && e->h.want == GCS_WANT_NONE)
-        ent_send_away(e);
-    ent_serve(e);
-    if (e->h.want == GCS_WANT_NONE && e->h.rv == GCS_RV_NONE) {
-        const struct buf_waiter *w = ent_next_waiter(e);
-        if (w != NULL && !gcs_holder_has(&e->h, w->want)) {
-            buf__gcs_ask(bc, e, w);
-            ent_serve(e); /* where this node is the master too, the grant may be here already */
-        }
-    }
+    if (bc->opt.gcs != NULL)
+        settle_with_gcs(bc, p, e);
     ent_tidy(bc, p, e);
 }
 
@@ -287,10 +318,12 @@ static void part_unlock(struct part *p)
 }
 
 /* The entry with a page attached, or NULL with the partition's latch released and more spares in hand (or *ret_err). */
-static struct bent *ent_find_or_make(struct bufcache *bc, struct part *p, struct dba dba, struct spares *sp, enum err *ret_err, struct diag *d)
+static struct bent *ent_find_or_make(struct bufcache *bc, struct part *p, struct dba dba, enum gcs_want want, struct spares *sp,
+                                     enum err *ret_err, struct diag *d)
 {
     struct bent *e = buf__find(bc, p, dba);
-    if (LIKELY(e != NULL && e->pin.data != NULL))
+    const bool whole = e != NULL && e->pin.data != NULL;
+    if (LIKELY(whole && !ent_lacks_spare(bc, e, want)))
         return e;
     if ((e == NULL && sp->ent == NULL) || sp->page == NULL) {
         part_unlock(p);
@@ -304,7 +337,10 @@ static struct bent *ent_find_or_make(struct bufcache *bc, struct part *p, struct
         sp->ent = NULL;
         buf__insert(bc, p, e, dba, NULL);
     }
-    buf__attach_page(p, e, sp->page);
+    if (whole)
+        e->spare = sp->page;
+    else
+        buf__attach_page(p, e, sp->page);
     sp->page = NULL;
     return e;
 }
@@ -334,7 +370,7 @@ static enum err ent_pin(struct bufcache *bc, struct dba dba, struct buf_waiter *
     rt_spin_lock(p->lock);
     p->gets++;
     for (;;) {
-        struct bent *e = ent_find_or_make(bc, p, dba, &sp, &err, d);
+        struct bent *e = ent_find_or_make(bc, p, dba, w->want, &sp, &err, d);
         if (e == NULL) {
             if (err)
                 break;
@@ -358,9 +394,12 @@ static enum err ent_pin(struct bufcache *bc, struct dba dba, struct buf_waiter *
         rt_future_init(&w->done);
         w->ret = NULL;
         list_push_back(&e->waiters, &w->link);
+        const uint64_t asked_ns = rt_now();
         buf__settle(bc, p, e);
         part_unlock(p);
         waiter_wait(bc, w, dba);
+        if (w->ret != NULL)
+            buf__gcs_served(bc, w, asked_ns);
         if (w->ret != NULL) {
             *ret = w->ret;
             break;
@@ -636,9 +675,9 @@ static void forget_block(struct bufcache *bc, struct dba dba)
     struct bent *e = buf__find(bc, p, dba);
     if (e != NULL && e->pin.data != NULL && e->h.pins == 0 && e->h.wip == 0 && e->h.rv == GCS_RV_NONE && e->h.want == GCS_WANT_NONE && !e->h.got) {
         if (bc->opt.gcs == NULL) {
-            e->h.dirty = false;
+            e->h.dirty = e->h.valid = false;
+            e->h.mode = GCS_X;
             buf__clear_dirty(bc, p, e);
-            e->h.valid = false;
         }
         buf__settle(bc, p, e);
     }
@@ -664,7 +703,7 @@ static uint32_t pow2_at_most(uint32_t n)
 
 static void parts_new(struct bufcache *bc)
 {
-    bc->bucket_mask = pow2_at_most(MAX(bc->nents / bc->nparts, 4u)) * 2 - 1;
+    bc->bucket_mask = pow2_at_most(MAX(bc->nents / bc->nparts, 2u)) * 2 - 1;
     bc->parts = rt_alloc_aligned(sizeof(struct part) * bc->nparts);
     memset(bc->parts, 0, sizeof(struct part) * bc->nparts);
     for (uint32_t i = 0; i < bc->nparts; i++) {
@@ -697,6 +736,7 @@ static void bufcache_free(struct bufcache *bc)
         free(bc->parts[i].bucket);
     rt_free_aligned(bc->parts, sizeof(struct part) * bc->nparts);
     rt_free_aligned(bc->mem, bc->mem_bytes);
+    free(bc->flush_queue);
     free(bc->free_page);
     free(bc->ents);
     free(bc);
@@ -712,12 +752,8 @@ enum err bufcache_open(const struct bufcache_options *opt, struct bufcache **ret
     bc->opt = *opt;
     bc->npages = (uint32_t)pages;
     bc->nents = bc->npages + bc->npages / 4 + 64;
-    bc->nparts = MIN(pow2_at_most(MAX(bc->npages / 32, 1u)), 256u);
-    list_init(&bc->flush_queue);
-    if (opt->gcs != NULL)
-        buf__gcs_attach(bc); /* as many partitions as shards */
-    else
-        parts_new(bc);
+    bc->nparts = opt->gcs != NULL ? gcs_shards(opt->gcs) : MIN(pow2_at_most(MAX(bc->npages / 32, 1u)), 256u);
+    parts_new(bc);
     pool_new(bc);
 
     enum err err = buf__writer_start(bc, d);
@@ -725,6 +761,8 @@ enum err bufcache_open(const struct bufcache_options *opt, struct bufcache **ret
         bufcache_free(bc);
         return diag_wrap(d, err, "opening the buffer cache");
     }
+    if (opt->gcs != NULL)
+        buf__gcs_attach(bc);
     *ret = bc;
     return ERR_OK;
 }
@@ -735,6 +773,8 @@ void bufcache_close(struct bufcache *bc)
         return;
     while (atomic_load(&bc->prefetching) > 0)
         rt_sleep(RT_MS(1));
+    if (bc->opt.gcs != NULL)
+        buf__gcs_detach(bc);
     buf__writer_stop(bc);
     bufcache_free(bc);
 }

@@ -14,6 +14,7 @@
 #define SKIPS_MAX 8u /* then the writer queues for the latch */
 #define DIRTY_SHARE 4u /* more dirty frames than one in so many: write */
 #define PI_ASK_AGAIN_NS RT_MS(100)
+#define DRAIN_STUCK_S 60u
 #define CHECKPOINT_STUCK_S 60u /* no progress for so long: an error, and the caller decides */
 
 struct batch {
@@ -35,7 +36,7 @@ static NORETURN void die(struct bufcache *bc, struct diag *d, const char *what)
 
 static bool may_write(const struct bent *e, lsn_t before)
 {
-    return e->first_lsn < before && e->h.wip == 0 && e->h.rv == GCS_RV_NONE && e->h.mode >= GCS_SCUR && e->h.valid;
+    return e->first_lsn < before && e->h.dirty && e->h.wip == 0 && (e->h.rv == GCS_RV_NONE || e->h.must_write) && e->h.mode >= GCS_SCUR && e->h.valid;
 }
 
 /* Up to `room` dirty blocks of the partition. */
@@ -219,6 +220,50 @@ static bool write_round(struct bufcache *bc, lsn_t before)
     return atomic_load(&bc->disk_writes) != written;
 }
 
+/* ---- blocks that other nodes wait for ------------------------------------------- */
+
+bool buf__write_soon(struct bufcache *bc, struct dba dba)
+{
+    rt_spin_lock(&bc->flush_lock);
+    const bool room = bc->soon_n < BUF_SOON_MAX;
+    if (room)
+        bc->soon[bc->soon_n++] = dba;
+    rt_spin_unlock(&bc->flush_lock);
+    rt_cond_signal(&bc->writer_wake); /* if it comes too early, the next tick finds the block */
+    return room;
+}
+
+/* The write has begun, or there is nothing to write any more, or the block is latched just now: then again. */
+static void promise_kept(struct bufcache *bc, struct dba dba)
+{
+    struct part *p = buf__part(bc, dba);
+    rt_spin_lock(p->lock);
+    struct bent *e = buf__find(bc, p, dba);
+    if (e != NULL && e->h.must_write) {
+        e->h.must_write = may_write(e, BUF_LSN_NONE) && buf__write_soon(bc, dba);
+        buf__settle(bc, p, e);
+    }
+    rt_spin_unlock(p->lock);
+}
+
+static void write_those_asked_for(struct bufcache *bc)
+{
+    struct dba soon[BUF_SOON_MAX];
+    struct batch b = { .n = 0 };
+    rt_spin_lock(&bc->flush_lock);
+    const uint32_t n = bc->soon_n;
+    memcpy(soon, bc->soon, n * sizeof(soon[0]));
+    bc->soon_n = 0;
+    rt_spin_unlock(&bc->flush_lock);
+    for (uint32_t i = 0; i < n; i++) {
+        take(bc, buf__part(bc, soon[i]), soon[i], BUF_LSN_NONE, &b);
+        promise_kept(bc, soon[i]);
+        if (b.n == DW_BATCH_MAX)
+            flush_batch(bc, &b);
+    }
+    flush_batch(bc, &b);
+}
+
 /* Past images that hold the checkpoint back, or are too many: asks the owners to write. */
 static void ask_for_past_images(struct bufcache *bc, lsn_t before)
 {
@@ -282,6 +327,14 @@ static lsn_t background_target(struct bufcache *bc)
     return end > LAG_MAX_BYTES ? end - LAG_MAX_BYTES : 0;
 }
 
+static bool somebody_waits(struct bufcache *bc)
+{
+    rt_spin_lock(&bc->flush_lock);
+    const bool any = bc->soon_n > 0;
+    rt_spin_unlock(&bc->flush_lock);
+    return any;
+}
+
 static void writer_fiber(void *arg)
 {
     struct bufcache *bc = arg;
@@ -290,12 +343,13 @@ static void writer_fiber(void *arg)
         const lsn_t target = MAX(bc->pressed ? BUF_LSN_NONE : bc->target, background_target(bc));
         bc->pressed = false;
         rt_mutex_unlock(&bc->writer_lock);
+        write_those_asked_for(bc);
         const bool wrote = target > 0 && write_round(bc, target);
         ask_for_past_images(bc, target);
         rt_mutex_lock(&bc->writer_lock);
         rt_cond_broadcast(&bc->writer_did);
         if (!bc->stopping && !bc->pressed && (!wrote || bc->target == 0))
-            rt_cond_wait(&bc->writer_wake, &bc->writer_lock, rt_now() + RT_MS(TICK_MS), false);
+            rt_cond_wait(&bc->writer_wake, &bc->writer_lock, rt_now() + (somebody_waits(bc) ? RT_US(200) : RT_MS(TICK_MS)), false);
     }
     rt_mutex_unlock(&bc->writer_lock);
 }
@@ -368,4 +422,46 @@ enum err bufcache_checkpoint(struct bufcache *bc, lsn_t *ret_checkpoint, struct 
     if (!err)
         *ret_checkpoint = oldest;
     return err;
+}
+
+/* Gives back what may be given back; true if that was all. */
+static bool drain_part(struct bufcache *bc, struct part *p)
+{
+    bool empty = true;
+    rt_spin_lock(p->lock);
+    for (uint32_t i = 0; i <= bc->bucket_mask; i++) {
+        for (struct bent *e = p->bucket[i], *next; e != NULL; e = next) {
+            next = e->next;
+            const bool idle = gcs_holder_idle(&e->h) && list_empty(&e->waiters) && e->ncopies == 0;
+            if (idle && (bc->opt.gcs == NULL || e->h.mode == GCS_N || buf__gcs_evict(bc, e))) {
+                e->h.valid = false;
+                empty &= e->pi == NULL;
+                buf__settle(bc, p, e);
+            } else {
+                empty = false;
+            }
+        }
+    }
+    rt_spin_unlock(p->lock);
+    return empty;
+}
+
+enum err bufcache_drain(struct bufcache *bc, struct diag *d)
+{
+    const uint64_t began = rt_now();
+    for (;;) {
+        bool empty = true;
+        buf__writer_press(bc);
+        for (uint32_t i = 0; i < bc->nparts; i++) {
+            empty &= drain_part(bc, &bc->parts[i]);
+            rt_yield_if_due();
+        }
+        if (empty)
+            return ERR_OK;
+        if (rt_now() - began > RT_SEC(DRAIN_STUCK_S))
+            return diag_set(d, ERR_TIMED_OUT, "the buffer cache could not be emptied within %u s (%u dirty blocks, %u past images)", DRAIN_STUCK_S,
+                            atomic_load(&bc->dirty_count), atomic_load(&bc->pi_count));
+        ask_for_past_images(bc, BUF_LSN_NONE);
+        rt_sleep(RT_MS(2));
+    }
 }

@@ -18,7 +18,7 @@ static struct gcs_msg *to_master(struct gcs_out *out, const struct gcs_self *me,
 static void lose(struct gcs_holder *h)
 {
     h->mode = GCS_N;
-    h->dirty = false;
+    h->dirty = h->must_write = false;
     h->valid = false;
     h->version = 0;
     h->gno = 0;
@@ -108,7 +108,7 @@ static bool held_back(const struct gcs_holder *h)
     case GCS_RV_S:
         return h->xpins > 0 || (h->pins > 0 && !h->valid);
     case GCS_RV_X:
-        return h->pins > 0 || (h->wip > 0 && !MUTATED("R5")); /* R5: not under an in-place write */
+        return h->pins > 0 || h->must_write || (h->wip > 0 && !MUTATED("R5")); /* R5: not under an in-place write */
     case GCS_RV_INVAL:
         return h->pins > 0;
     case GCS_RV_NONE:
@@ -373,7 +373,7 @@ void gcs_holder_write_begin(struct gcs_holder *h)
     assert(h->dirty);
     assert(h->wip == 0);
     h->wip = h->version;
-    h->dirty = false;
+    h->dirty = h->must_write = false;
 }
 
 void gcs_holder_write_end(struct gcs_holder *h, const struct gcs_self *me, struct gcs_out *out)

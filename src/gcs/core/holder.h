@@ -24,6 +24,7 @@ struct gcs_holder {
     bool valid; /* the copy's bytes are there (a grant from the disk has been read) */
     bool asked_copy; /* the request allows a mode-less copy */
     bool got, got_dirty; /* shipped in X, waits for CLEAR */
+    bool must_write; /* a past image elsewhere waits for it: not given away in X before a write has begun (kept by the caller) */
     bool clr; /* CLEAR came before the block */
     node_no got_from;
     uint64_t got_gno;

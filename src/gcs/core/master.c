@@ -235,6 +235,9 @@ static void recv_done(struct gcs_master *m, const struct gcs_master_env *env, co
             m->slots[i].shares = false;
         m->own = from;
         m->own_gno = m->op_gno;
+        if (m->write_asked)
+            gcs_out_send(out, GCS_SEND, from, GCS_T_WRITE_ASK);
+        m->write_asked = false;
     } else if (m->own != from) {
         struct gcs_slot *s = slot_get(m, from);
         s->shares = true;
@@ -274,10 +277,15 @@ static void drop_past_images(struct gcs_master *m, scn_t upto, struct gcs_out *o
     }
 }
 
-/* A node's checkpoint waits for its past image. Without an owner (and with all declarations there) the disk is current. */
+/*
+ * A node's checkpoint waits for its past image. The owner is asked; where the block is on its way to another node, that one will be, before
+ * it can be asked to give it away. Without an owner (and with all declarations there) the disk is current.
+ */
 static void recv_write_ask(struct gcs_master *m, const struct gcs_master_env *env, const struct gcs_msg *msg, node_no from, struct gcs_out *out)
 {
-    if (m->own != 0) {
+    if (m->op == GCS_WANT_X) {
+        m->write_asked = true;
+    } else if (m->own != 0) {
         gcs_out_send(out, GCS_SEND, m->own, GCS_T_WRITE_ASK)->scn = msg->scn;
     } else if (env->open && m->op == GCS_WANT_NONE) {
         struct gcs_slot *s = slot_get(m, from);

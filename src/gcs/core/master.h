@@ -30,6 +30,7 @@ struct gcs_master {
     node_no op_node;
     uint8_t op; /* enum gcs_want of the operation under way */
     bool source_asked; /* somebody has been asked to ship */
+    bool write_asked; /* the next owner shall write */
     uint64_t own_gno, op_gno;
     uint64_t acks; /* read copies whose drop is awaited: bit node-1 */
     scn_t disk; /* the disk shows at least this version */

@@ -280,9 +280,11 @@ static void carry_out(struct world *w, unsigned n, unsigned b, const struct gcs_
         case GCS_REFUSED:
             refused(w, n, b, a);
             break;
+        case GCS_WRITE_NOW:
+            s->h.must_write = s->h.dirty;
+            break;
         case GCS_FROM_DISK:
         case GCS_GRANTED:
-        case GCS_WRITE_NOW:
             break;
         }
     }
@@ -422,7 +424,7 @@ static void write_in_place(struct world *w, unsigned n, unsigned b)
     const struct gcs_self me = self_of(w, n, b);
     struct gcs_out out = { 0 };
     if (s->h.wip == 0) {
-        if (s->h.mode < GCS_SCUR || !s->h.dirty || s->h.xpins > 0 || s->h.rv != GCS_RV_NONE)
+        if (s->h.mode < GCS_SCUR || !s->h.dirty || s->h.xpins > 0 || (s->h.rv != GCS_RV_NONE && !s->h.must_write))
             return;
         gcs_holder_write_begin(&s->h);
         s->wip_bytes = s->bytes;

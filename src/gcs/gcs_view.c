@@ -1,0 +1,337 @@
+/*
+ * A change of view (models/gcs_crash.pml): freeze - masters begin nothing new;
+ * install - everything in transit is void, masters forget, holders forget what
+ * they were asked and keep what they hold; declare - all tell the new masters
+ * what they hold; open - a master without a declared owner compares past
+ * images with the disk, then serves. Declaring ends on a node only when it has
+ * heard all members to the end, so nobody opens before every master knows all.
+ */
+#include <stdlib.h>
+
+#include "gcs/gcs_int.h"
+
+#define DECLARE_BATCH 400u
+#define DECLARE_TIMEOUT_NS RT_SEC(60)
+
+struct declare_header {
+    epoch_t epoch;
+    uint32_t n; /* struct gcs_msg that follow */
+    uint32_t last; /* 1: that was all */
+};
+
+static void freeze(void *arg, epoch_t next)
+{
+    struct gcs *g = arg;
+    for (uint32_t i = 0; i < g->nshards; i++) {
+        struct gcs_shard *s = &g->shards[i];
+        rt_spin_lock(&s->latch);
+        s->frozen = true;
+        rt_spin_unlock(&s->latch);
+    }
+}
+
+/* ---- install -------------------------------------------------------------------- */
+
+static void forget_transit(void *arg, struct dba dba, struct gcs_holder *h)
+{
+    gcs_holder_view(h);
+}
+
+static void forget_masters(struct gcs *g, struct gcs_shard *s)
+{
+    size_t pos = 0;
+    uint64_t key;
+    for (void *m; u64map_next(s->masters, &pos, &key, &m);) {
+        gcs_master_fini(m);
+        free(m);
+        atomic_fetch_sub_explicit(&g->stat_masters, 1, memory_order_relaxed);
+    }
+    u64map_free(s->masters);
+    s->masters = u64map_new(64);
+    memset(s->idle, 0, sizeof(s->idle));
+}
+
+static void install(void *arg, const struct cluster_view *view, const struct cluster_view *old)
+{
+    struct gcs *g = arg;
+    rt_spin_lock(&g->view_latch);
+    g->view_epoch = view->epoch;
+    g->declared = g->members = 0;
+    for (uint32_t i = 0; i < view->n; i++)
+        g->members |= UINT64_C(1) << (view->m[i].node - 1);
+    rt_spin_unlock(&g->view_latch);
+
+    for (uint32_t i = 0; i < g->nshards; i++) {
+        struct gcs_shard *s = &g->shards[i];
+        rt_spin_lock(&s->latch);
+        s->epoch = view->epoch;
+        s->open = s->frozen = false;
+        s->next_gno = view->epoch << 40 | 1; /* R14: numbers rise over views */
+        s->notices = 0; /* what is not held is not declared */
+        forget_masters(g, s);
+        if (s->attached)
+            g->cache.each(g->cache.arg, i, forget_transit, g);
+        rt_spin_unlock(&s->latch);
+    }
+}
+
+/* ---- declare ---------------------------------------------------------------------- */
+
+struct declaration {
+    node_no master;
+    struct gcs_msg msg;
+};
+
+struct declarations {
+    struct gcs *g;
+    struct declaration *v;
+    size_t n, cap;
+    epoch_t epoch;
+};
+
+static void collect(void *arg, struct dba dba, struct gcs_holder *h)
+{
+    struct declarations *all = arg;
+    const struct gcs_self me = gcs__me(all->g, dba);
+    struct gcs_out out;
+    out.n = 0;
+    gcs_holder_declare(h, &me, &out);
+    for (uint32_t i = 0; i < out.n; i++) {
+        if (all->n == all->cap) {
+            all->cap = MAX(all->cap * 2, 1024u);
+            all->v = xrealloc(all->v, all->cap * sizeof(*all->v));
+        }
+        struct declaration *x = &all->v[all->n++];
+        *x = (struct declaration){ .master = out.act[i].to, .msg = out.act[i].msg };
+        x->msg.dba = dba;
+        x->msg.epoch = all->epoch;
+    }
+}
+
+static void take_declaration(struct gcs *g, const struct gcs_msg *m, node_no from)
+{
+    struct gcs_shard *s = gcs__shard(g, m->dba);
+    rt_spin_lock(&s->latch);
+    if (m->epoch == s->epoch && m->type == GCS_T_DECLARE)
+        gcs__receive(g, s, m, from, NULL);
+    else
+        GCS_COUNT(g, stale);
+    rt_spin_unlock(&s->latch);
+}
+
+static void take_last(struct gcs *g, epoch_t epoch, node_no from)
+{
+    rt_spin_lock(&g->view_latch);
+    if (epoch == g->view_epoch)
+        g->declared |= UINT64_C(1) << (from - 1);
+    rt_spin_unlock(&g->view_latch);
+}
+
+void gcs__on_declare(void *arg, const struct ic_message *in)
+{
+    struct gcs *g = arg;
+    struct declare_header h = { 0 };
+    if (in->len >= sizeof(h))
+        memcpy(&h, in->payload, sizeof(h));
+    if (in->len < sizeof(h) || h.n > DECLARE_BATCH || in->len != sizeof(h) + h.n * sizeof(struct gcs_msg)) {
+        log_error(g->opt.log, "gcs: a declaration of %u bytes from node %u makes no sense: dropped", in->len, in->from);
+        return;
+    }
+    for (uint32_t i = 0; i < h.n; i++) {
+        struct gcs_msg m;
+        memcpy(&m, in->payload + sizeof(h) + i * sizeof(m), sizeof(m));
+        if (m.mode <= GCS_XCUR)
+            take_declaration(g, &m, in->from);
+    }
+    if (h.last != 0)
+        take_last(g, h.epoch, in->from);
+}
+
+static enum err send_patiently(struct gcs *g, node_no to, const struct declare_header *h, const struct gcs_msg *v, uint64_t deadline, struct diag *d)
+{
+    const struct ic_part parts[] = { { h, sizeof(*h) }, { v, sizeof(*v) * h->n } };
+    for (;;) {
+        const enum err err = ic_send(g->opt.ic, to, IC_GCS_DECLARE, 0, parts, h->n > 0 ? 2 : 1);
+        if (err == ERR_OK)
+            return ERR_OK;
+        if (rt_now() > deadline)
+            return diag_set(d, err, "the declaration of cached blocks to node %u was not sent for %u s", to, (unsigned)(DECLARE_TIMEOUT_NS / RT_SEC(1)));
+        rt_sleep(RT_MS(1));
+    }
+}
+
+static enum err declare_to(struct gcs *g, node_no to, const struct declarations *all, uint64_t deadline, struct diag *d)
+{
+    struct gcs_msg *batch = xmalloc(sizeof(*batch) * DECLARE_BATCH);
+    struct declare_header h = { .epoch = all->epoch };
+    enum err err = ERR_OK;
+    for (size_t i = 0; i < all->n && !err; i++) {
+        if (all->v[i].master != to)
+            continue;
+        batch[h.n++] = all->v[i].msg;
+        if (h.n == DECLARE_BATCH) {
+            err = send_patiently(g, to, &h, batch, deadline, d);
+            h.n = 0;
+        }
+    }
+    h.last = 1;
+    if (!err)
+        err = send_patiently(g, to, &h, batch, deadline, d);
+    free(batch);
+    return err;
+}
+
+static bool all_have_declared(struct gcs *g, epoch_t epoch, bool *ret_void)
+{
+    rt_spin_lock(&g->view_latch);
+    const bool all = (g->declared & g->members) == g->members;
+    *ret_void = g->view_epoch != epoch;
+    rt_spin_unlock(&g->view_latch);
+    return all;
+}
+
+static enum err declare_all(struct gcs *g, const struct declarations *all, const struct cluster_view *view, struct diag *d)
+{
+    const uint64_t deadline = rt_now() + DECLARE_TIMEOUT_NS;
+    for (uint32_t i = 0; i < view->n; i++) {
+        const node_no to = view->m[i].node;
+        enum err err = to == g->opt.self ? ERR_OK : declare_to(g, to, all, deadline, d);
+        if (err)
+            return err;
+    }
+    for (size_t i = 0; i < all->n; i++)
+        if (all->v[i].master == g->opt.self)
+            take_declaration(g, &all->v[i].msg, g->opt.self);
+    take_last(g, view->epoch, g->opt.self);
+
+    for (bool is_void = false; !all_have_declared(g, view->epoch, &is_void);) {
+        if (is_void)
+            return diag_set(d, ERR_STALE_EPOCH, "a newer view has come while blocks were being declared");
+        if (rt_now() > deadline)
+            return diag_set(d, ERR_TIMED_OUT, "not all members have declared their cached blocks within %u s", (unsigned)(DECLARE_TIMEOUT_NS / RT_SEC(1)));
+        rt_sleep(RT_US(200));
+    }
+    return ERR_OK;
+}
+
+static enum err declare(void *arg, const struct cluster_view *view, struct diag *d)
+{
+    struct gcs *g = arg;
+    struct declarations all = { .g = g, .epoch = view->epoch };
+    for (uint32_t i = 0; i < g->nshards; i++) {
+        struct gcs_shard *s = &g->shards[i];
+        rt_spin_lock(&s->latch);
+        if (s->attached)
+            g->cache.each(g->cache.arg, i, collect, &all);
+        rt_spin_unlock(&s->latch);
+    }
+    enum err err = declare_all(g, &all, view, d);
+    free(all.v);
+    return err;
+}
+
+/* ---- open --------------------------------------------------------------------------- */
+
+/* A block with past images and no declared owner. */
+struct orphan {
+    struct dba dba;
+    scn_t disk;
+};
+
+static size_t orphans(struct gcs_shard *s, struct orphan **ret)
+{
+    size_t n = 0, pos = 0;
+    uint64_t key;
+    rt_spin_lock(&s->latch);
+    *ret = xmalloc(sizeof(**ret) * (u64map_count(s->masters) + 1));
+    for (void *m; u64map_next(s->masters, &pos, &key, &m);)
+        if (gcs_master_needs_disk(m))
+            (*ret)[n++] = (struct orphan){ .dba = { key } };
+    rt_spin_unlock(&s->latch);
+    return n;
+}
+
+static void read_disk_versions(struct gcs *g, struct orphan *v, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct diag d;
+        if (g->cache.disk_version(g->cache.arg, v[i].dba, &v[i].disk, &d) != ERR_OK) {
+            log_diag(g->opt.log, LOG_WARNING, &d, "a past image takes the place of a block that cannot be read");
+            v[i].disk = 0;
+        }
+    }
+}
+
+static void open_master(struct gcs *g, struct gcs_shard *s, struct dba dba, scn_t disk)
+{
+    struct gcs_master *m = u64map_get(s->masters, dba.v);
+    if (m == NULL)
+        return;
+    const struct gcs_master_env env = gcs__env(g, s);
+    struct gcs_out out;
+    out.n = 0;
+    gcs_master_open(m, &env, disk, &out);
+    for (uint32_t i = 0; i < out.n; i++)
+        if (out.act[i].msg.type == GCS_T_PROMOTE)
+            GCS_COUNT(g, promoted);
+    gcs__carry_out(g, s, dba, &out);
+    gcs__settle(g, dba);
+}
+
+/* All masters, those too that early requests of members already open have made meanwhile. */
+static void open_masters(struct gcs *g, struct gcs_shard *s, const struct orphan *v, size_t n)
+{
+    size_t count = 0, pos = 0;
+    uint64_t key;
+    uint64_t *keys = xmalloc(sizeof(*keys) * (u64map_count(s->masters) + 1));
+    for (void *m; u64map_next(s->masters, &pos, &key, &m);)
+        keys[count++] = key;
+    for (size_t i = 0; i < count; i++) {
+        scn_t disk = 0;
+        for (size_t o = 0; o < n; o++)
+            if (v[o].dba.v == keys[i])
+                disk = v[o].disk;
+        open_master(g, s, (struct dba){ keys[i] }, disk);
+    }
+    free(keys);
+}
+
+static void ask_again(void *arg, struct dba dba, struct gcs_holder *h)
+{
+    struct gcs *g = arg;
+    const struct gcs_self me = gcs__me(g, dba);
+    struct gcs_out out;
+    out.n = 0;
+    gcs_holder_ask_again(h, &me, &out);
+    gcs__carry_out(g, gcs__shard(g, dba), dba, &out);
+    g->cache.settle(g->cache.arg, h);
+}
+
+static void open_shard(struct gcs *g, uint32_t i)
+{
+    struct gcs_shard *s = &g->shards[i];
+    struct orphan *v;
+    const size_t n = orphans(s, &v);
+    read_disk_versions(g, v, n);
+    rt_spin_lock(&s->latch);
+    s->open = true;
+    open_masters(g, s, v, n);
+    if (s->attached)
+        g->cache.each(g->cache.arg, i, ask_again, g);
+    rt_spin_unlock(&s->latch);
+    free(v);
+}
+
+static void open_view(void *arg, const struct cluster_view *view)
+{
+    struct gcs *g = arg;
+    for (uint32_t i = 0; i < g->nshards; i++) {
+        open_shard(g, i);
+        rt_yield_if_due();
+    }
+}
+
+struct cluster_listener gcs_listener(struct gcs *g)
+{
+    return (struct cluster_listener){ .arg = g, .freeze = freeze, .install = install, .declare = declare, .open = open_view };
+}
