@@ -331,7 +331,8 @@ struct alter_cmd {
     struct expr *column_default; /* ADD_COLUMN: NULL: none; of the column's type */
     bool missing_ok;
     struct new_index index; /* ADD_INDEX */
-    struct check_def check; /* ADD_CHECK */
+    struct check_def check; /* ADD_CHECK ... */
+    struct check_expr check_expr; /* ... over EXPR_COL(0, attnum - 1), for looking at the rows */
     const char *constraint; /* DROP_CONSTRAINT */
     int16_t attnum;
     const char *default_sql;

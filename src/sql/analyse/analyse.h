@@ -60,5 +60,15 @@ bool expr_equal(const struct expr *a, const struct expr *b); /* locations do not
 bool expr_children(const struct expr *e, bool (*fn)(void *arg, const struct expr *child), void *arg);
 /* Copy of the node with each direct part replaced by fn's result (NULL fails). */
 struct expr *expr_map_children(struct arena *a, const struct expr *e, struct expr *(*fn)(void *arg, const struct expr *child), void *arg);
+/* Each root expression of the query itself, and each query right below it in FROM or a set operation. They stop when fn returns false. */
+bool query_each_expr(const struct query *q, bool (*fn)(void *arg, const struct expr *e), void *arg);
+bool query_each_query(const struct query *q, bool (*fn)(void *arg, const struct query *q), void *arg);
+/*
+ * Each EXPR_VAR in the query, at any depth, that belongs to the query `up` levels above it (0: to itself), with the depth at which it
+ * stands. The same for an expression that stands in that query.
+ */
+typedef bool query_var_fn(void *arg, const struct expr *var, uint16_t depth);
+bool query_each_var(const struct query *q, uint16_t up, query_var_fn *fn, void *arg);
+bool expr_each_var(const struct expr *e, uint16_t up, query_var_fn *fn, void *arg);
 
 #endif

@@ -1,0 +1,229 @@
+#include "sql/analyse/analyse_int.h"
+
+#include <strings.h>
+
+/*
+ * Comparisons with several values: sub-queries in expressions, IN lists, and
+ * arrays after ANY and ALL, which are taken apart into lists.
+ */
+
+/* ---- sub-queries ----------------------------------------------------------------- */
+
+static uint16_t visible_targets(const struct query *q)
+{
+    uint16_t n = 0;
+    for (uint16_t i = 0; i < q->ntargets; i++)
+        n += !q->target[i].junk;
+    return n;
+}
+
+static void one_column(struct an *an, const struct query *q, bool is_in, int location)
+{
+    if (visible_targets(q) == 1)
+        return;
+    if (is_in)
+        an__fail(an, ERR_SYNTAX, location, "subquery has too many columns");
+    an__fail(an, ERR_SYNTAX, location, "subquery must return only one column");
+}
+
+static void compare_with_column(struct an *an, struct level *lv, const struct ast_expr *a, struct expr *e)
+{
+    const struct expr *out = e->sublink.query->target[0].expr;
+    const char *op = a->sublink.op != NULL ? a->sublink.op : "=";
+    if (a->sublink.test->kind == AST_ROW)
+        an__unsupported(an, a->sublink.test->location, "a comparison of rows");
+    struct expr *col = an__new_expr(an, EXPR_COL, out->type, a->location);
+    col->typmod = out->typmod;
+    const struct expr *cmp = an__operator(an, op, an__sub_expr(an, lv, a->sublink.test), col, a->location);
+    if (cmp->type != TYPE_BOOL)
+        an__fail(an, ERR_DATATYPE_MISMATCH, a->location, "row comparison operator must yield type boolean, not type %s",
+                 an__type_name(an, cmp->type));
+    e->sublink.fn = cmp->func.fn;
+    e->sublink.op = cmp->func.op;
+    e->sublink.test = cmp->func.args.v[0];
+    e->sublink.column = cmp->func.args.v[1];
+}
+
+struct expr *an__sublink(struct an *an, struct level *lv, const struct ast_expr *a)
+{
+    static const enum sublink_kind kinds[] = {
+        [AST_EXISTS] = SUBLINK_EXISTS, [AST_ANY] = SUBLINK_ANY, [AST_ALL] = SUBLINK_ALL, [AST_SCALAR] = SUBLINK_SCALAR
+    };
+    switch (lv->place) {
+    case AN_DEFAULT:
+        an__fail(an, ERR_FEATURE, a->location, "cannot use subquery in DEFAULT expression");
+    case AN_CHECK:
+        an__fail(an, ERR_FEATURE, a->location, "cannot use subquery in check constraint");
+    case AN_EXECUTE:
+        an__fail(an, ERR_FEATURE, a->location, "cannot use subquery in EXECUTE parameter");
+    default:
+        break;
+    }
+    if (a->sublink.kind == AST_ARRAY_OF)
+        an__unsupported(an, a->location, "ARRAY(sub-query)");
+    struct expr *e = an__new_expr(an, EXPR_SUBLINK, TYPE_BOOL, a->location);
+    const bool in_agg = lv->in_agg;
+    lv->q->has_sublinks = true;
+    e->sublink.kind = kinds[a->sublink.kind];
+    e->sublink.query = an__select(an, lv, a->sublink.select, false, lv->ctes);
+    lv->in_agg = in_agg;
+    if (e->sublink.kind == SUBLINK_EXISTS)
+        return e;
+    one_column(an, e->sublink.query, e->sublink.kind != SUBLINK_SCALAR, a->location);
+    if (e->sublink.kind == SUBLINK_SCALAR) {
+        e->type = e->sublink.query->target[0].expr->type;
+        e->typmod = e->sublink.query->target[0].expr->typmod;
+    } else {
+        compare_with_column(an, lv, a, e);
+    }
+    return e;
+}
+
+/* ---- lists -------------------------------------------------------------------------- */
+
+/* x = a OR x = b ..., where the values have no type in common. */
+static struct expr *comparisons(struct an *an, struct level *lv, const char *op, const struct ast_expr *test, struct expr **v, uint32_t n,
+                                bool all, int location)
+{
+    struct expr **cmp = AN_ARRAY(an, struct expr *, n);
+    for (uint32_t i = 0; i < n; i++)
+        cmp[i] = an__coerce_bool(an, an__operator(an, op, an__sub_expr(an, lv, test), v[i], location), all ? "AND" : "OR");
+    return an__bool_list(an, all ? EXPR_AND : EXPR_OR, cmp, n, location);
+}
+
+static struct expr *in_list(struct an *an, const char *op, struct expr *test, struct expr **v, uint32_t n, oid_t common, bool all, int location)
+{
+    struct expr *e = an__new_expr(an, EXPR_IN, TYPE_BOOL, location);
+    for (uint32_t i = 0; i < n; i++)
+        v[i] = an__coerce_common(an, v[i], common, "IN");
+    const struct expr *cmp = an__operator(an, op, test, v[0], location);
+    const oid_t want = cmp->func.op->right;
+    for (uint32_t i = 0; i < n; i++)
+        v[i] = an__coerce(an, v[i], want, -1, CAST_IMPLICIT, false, location);
+    e->in.fn = cmp->func.fn;
+    e->in.op = cmp->func.op;
+    e->in.test = cmp->func.args.v[0];
+    e->in.list.n = n;
+    e->in.list.v = v;
+    e->in.negated = all;
+    return e;
+}
+
+/* x op ANY/ALL of these values. */
+static struct expr *compare_all(struct an *an, struct level *lv, const char *op, const struct ast_expr *test_ast, struct expr **v, uint32_t n,
+                                bool all, int location)
+{
+    const bool listable = strcmp(op, all ? "<>" : "=") == 0;
+    struct expr *test = an__sub_expr(an, lv, test_ast);
+    if (n == 0)
+        return an__const(an, TYPE_BOOL, datum_int(all), location);
+    if (n > 1 && listable) {
+        struct expr **every = AN_ARRAY(an, struct expr *, n + 1);
+        every[0] = test;
+        memcpy(every + 1, v, n * sizeof(*v));
+        const oid_t common = an__common_type(an, every, n + 1, NULL);
+        if (common != 0)
+            return in_list(an, op, test, v, n, common, all, location);
+    }
+    return comparisons(an, lv, op, test_ast, v, n, all, location);
+}
+
+struct expr *an__in(struct an *an, struct level *lv, const struct ast_expr *a)
+{
+    const uint32_t n = a->op.list.n;
+    struct expr **v = AN_ARRAY(an, struct expr *, n);
+    if (a->op.left->kind == AST_ROW)
+        an__unsupported(an, a->op.left->location, "IN with a row");
+    for (uint32_t i = 0; i < n; i++)
+        v[i] = an__sub_expr(an, lv, a->op.list.v[i]);
+    return compare_all(an, lv, a->op.name, a->op.left, v, n, a->op.negated, a->location);
+}
+
+/* ---- arrays ------------------------------------------------------------------------------ */
+
+/* The next element of an array's text; false at its end. */
+static bool next_element(struct an *an, const char **at, const char *end, struct str *ret, bool *ret_null, int location)
+{
+    const char *s = *at;
+    while (s < end && (*s == ' ' || *s == ','))
+        s++;
+    if (s >= end)
+        return false;
+    char *out = arena_alloc(an->arena, (size_t)(end - s) + 1);
+    uint32_t n = 0;
+    const bool quoted = *s == '"';
+    for (s += quoted; s < end && (quoted ? *s != '"' : *s != ','); s++) {
+        if (*s == '\\' && s + 1 < end)
+            s++;
+        else if (*s == '{' && !quoted)
+            an__unsupported(an, location, "an array of more than one dimension");
+        out[n++] = *s;
+    }
+    while (!quoted && n > 0 && out[n - 1] == ' ')
+        n--;
+    if (quoted && s >= end)
+        an__fail(an, ERR_TEXT_REPRESENTATION, location, "malformed array literal");
+    *at = s + quoted;
+    *ret = (struct str){ out, n };
+    *ret_null = !quoted && n == 4 && strncasecmp(out, "null", 4) == 0;
+    return true;
+}
+
+static uint32_t split_array(struct an *an, const struct ast_expr *a, struct expr ***ret)
+{
+    const char *s = a->text.p, *end = s + a->text.len;
+    uint32_t n = 0, cap = 0;
+    struct expr **v = NULL;
+    while (s < end && *s == ' ')
+        s++;
+    while (end > s && end[-1] == ' ')
+        end--;
+    if (end - s < 2 || *s != '{' || end[-1] != '}') {
+        diag_set(an->d, ERR_TEXT_REPRESENTATION, "malformed array literal: \"%.*s\"", (int)a->text.len, a->text.p);
+        diag_detail(an->d, "Array value must start with \"{\" or dimension information.");
+        an__position(an, a->location);
+        an__throw(an);
+    }
+    s++;
+    end--;
+    struct str part;
+    bool null;
+    while (next_element(an, &s, end, &part, &null, a->location)) {
+        AN_GROW(an, v, n, cap);
+        v[n++] = null ? an__null(an, TYPE_UNKNOWN, a->location) : an__const(an, TYPE_UNKNOWN, datum_str(part.p, part.len), a->location);
+    }
+    *ret = v;
+    return n;
+}
+
+/* The values of ARRAY[...], '{...}' or either with a cast. */
+static uint32_t array_values(struct an *an, struct level *lv, const struct ast_expr *a, struct expr ***ret)
+{
+    if (a->kind == AST_STRING)
+        return split_array(an, a, ret);
+    if (a->kind == AST_ARRAY) {
+        *ret = AN_ARRAY(an, struct expr *, a->list.n);
+        for (uint32_t i = 0; i < a->list.n; i++)
+            (*ret)[i] = an__sub_expr(an, lv, a->list.v[i]);
+        return a->list.n;
+    }
+    if (a->kind == AST_CAST && a->cast.type.is_array) {
+        struct ast_type element = a->cast.type;
+        oid_t type;
+        int32_t typmod;
+        element.is_array = false;
+        an__type_of_ast(an, &element, &type, &typmod);
+        const uint32_t n = array_values(an, lv, a->cast.arg, ret);
+        for (uint32_t i = 0; i < n; i++)
+            (*ret)[i] = an__coerce(an, (*ret)[i], type, typmod, CAST_EXPLICIT, true, a->location);
+        return n;
+    }
+    an__unsupported(an, a->location, "ANY or ALL with something other than a constant array");
+}
+
+struct expr *an__array_op(struct an *an, struct level *lv, const struct ast_expr *a)
+{
+    struct expr **v;
+    const uint32_t n = array_values(an, lv, a->op.right, &v);
+    return compare_all(an, lv, a->op.name, a->op.left, v, n, a->op.all, a->location);
+}
