@@ -152,7 +152,7 @@ static void pollee_shut(struct pollee *p)
 {
     struct fiber *chain = NULL;
     rt__lock(&p->spin);
-    p->shut = true;
+    __atomic_store_n(&p->shut, true, __ATOMIC_RELAXED);
     *chain_waiters(&p->writers, chain_waiters(&p->readers, &chain)) = NULL;
     rt__unlock(&p->spin);
     shutdown(p->fd, SHUT_RDWR);
