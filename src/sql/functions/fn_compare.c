@@ -21,15 +21,20 @@ FAST2(float_le, r.i = x.f <= y.f || y.f != y.f, ERR_OK)
 FAST2(float_gt, r.i = x.f > y.f || (x.f != x.f && y.f == y.f), ERR_OK)
 FAST2(float_ge, r.i = x.f >= y.f || x.f != x.f, ERR_OK)
 
+static inline bool is_same(struct str x, struct str y)
+{
+    return x.len == y.len && (x.len == 0 || memcmp(x.p, y.p, x.len) == 0);
+}
+
 ROW_KERNEL(str_eq, 2)
 {
-    r->i = a[0].s.len == a[1].s.len && memcmp(a[0].s.p, a[1].s.p, a[0].s.len) == 0;
+    r->i = is_same(a[0].s, a[1].s);
     return ERR_OK;
 }
 
 ROW_KERNEL(str_ne, 2)
 {
-    r->i = a[0].s.len != a[1].s.len || memcmp(a[0].s.p, a[1].s.p, a[0].s.len) != 0;
+    r->i = !is_same(a[0].s, a[1].s);
     return ERR_OK;
 }
 

@@ -126,7 +126,7 @@ static int decade(int year)
 
 /* The value is v / 10^scale; julian days have the rest of the day besides. */
 struct extracted {
-    int64_t v;
+    int128_t v; /* the epoch of the last timestamps is beyond int64 */
     int scale;
     int64_t day_usecs;
     int infinity; /* -1, 1: so is the result; with is_null: there is none */
@@ -217,7 +217,7 @@ static bool extract_from(enum unit u, int64_t local, int64_t utc, const int32_t 
         e->day_usecs = local - days * USECS_PER_DAY;
         return true;
     case UNIT_EPOCH:
-        e->v = utc - UNIX_EPOCH_USECS;
+        e->v = (int128_t)utc - UNIX_EPOCH_USECS;
         e->scale = 6;
         return true;
     case UNIT_TIMEZONE:
@@ -246,9 +246,9 @@ static enum err extracted_numeric(struct func_ctx *c, enum unit u, bool is_date,
         num part;
         const enum err err =
             numeric_div(arena, numeric_from_int64(arena, e->day_usecs), numeric_from_int64(arena, USECS_PER_DAY), &part, c->d);
-        return err ? err : numeric_add(arena, numeric_from_int64(arena, e->v), part, &r->s, c->d);
+        return err ? err : numeric_add(arena, numeric_from_int64(arena, (int64_t)e->v), part, &r->s, c->d);
     }
-    r->s = numeric_from_int64(arena, u == UNIT_EPOCH ? e->v / USECS_PER_SEC : e->v);
+    r->s = numeric_from_int128(arena, u == UNIT_EPOCH ? e->v / USECS_PER_SEC : e->v, 0);
     return ERR_OK;
 }
 

@@ -310,6 +310,6 @@ ROW_KERNEL(to_char_timestamptz, 2)
     const int64_t local = timestamp_to_local(&c->types, a[0].i, &east);
     m.secs_east = &east;
     if (c->types.tz && timestamp_is_finite(a[0].i))
-        timezone_offset_at(c->types.tz, (a[0].i - UNIX_EPOCH_USECS) / USECS_PER_SEC, &m.abbreviation);
+        timezone_offset_at(c->types.tz, a[0].i / USECS_PER_SEC - UNIX_EPOCH_USECS / USECS_PER_SEC, &m.abbreviation);
     return to_char(c, local, &m, a[1].s, r, null);
 }

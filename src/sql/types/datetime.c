@@ -91,11 +91,17 @@ bool civil_to_timestamp(const struct civil *c, int64_t *ret)
     return true;
 }
 
+/* Seconds since 1970 */
+static int64_t unix_secs(int64_t t)
+{
+    return floor_div(t, USECS_PER_SEC) - UNIX_EPOCH_USECS / USECS_PER_SEC;
+}
+
 /* ---- zones ------------------------------------------------------------- */
 
 int64_t timestamp_to_zone(const struct timezone *tz, int64_t utc, int32_t *ret_secs_east)
 {
-    const int32_t secs = timezone_offset_at(tz, floor_div(utc - UNIX_EPOCH_USECS, USECS_PER_SEC), NULL);
+    const int32_t secs = timezone_offset_at(tz, unix_secs(utc), NULL);
     if (ret_secs_east)
         *ret_secs_east = secs;
     return utc + secs * USECS_PER_SEC;
@@ -103,7 +109,7 @@ int64_t timestamp_to_zone(const struct timezone *tz, int64_t utc, int32_t *ret_s
 
 int64_t timestamp_from_zone(const struct timezone *tz, int64_t local)
 {
-    const int32_t secs = timezone_offset_of_local(tz, floor_div(local - UNIX_EPOCH_USECS, USECS_PER_SEC));
+    const int32_t secs = timezone_offset_of_local(tz, unix_secs(local));
     return local - secs * USECS_PER_SEC;
 }
 

@@ -227,7 +227,8 @@ enum err type__str_dup(const struct type_ctx *c, const char *s, size_t len, unio
     const enum err err = type__alloc(c, len, &p, d);
     if (err)
         return err;
-    memcpy(p, s, len);
+    if (len)
+        memcpy(p, s, len);
     *ret = datum_str(p, len);
     return ERR_OK;
 }
