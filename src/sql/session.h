@@ -35,6 +35,8 @@ struct sql_options {
     const char *tmp_dir; /* local: spills */
     enum err (*checkpoint)(void *arg, struct diag *d); /* CHECKPOINT; NULL: nothing to do */
     void *checkpoint_arg;
+    enum err (*stop_node)(void *arg, const char *node_name, bool *ret_found, struct diag *d); /* rustydb_stop_node(name) */
+    void *stop_node_arg;
 };
 struct sql_engine; /* shared plan cache, time zones, settings' defaults */
 enum err sql_engine_open(const struct sql_options *opt, struct sql_engine **ret, struct diag *d) MAY_YIELD MUST_CHECK;

@@ -260,3 +260,11 @@ enum err tt_pin_entry(struct txn_sys *ts, struct mtr *m, const struct tt_geometr
     const enum err err = mtr_pin(m, undo_dba(g->thread, tt_slot_block(g, slot)), ret, d);
     return err ? diag_wrap(d, err, "transaction table of redo thread %u", g->thread) : ERR_OK;
 }
+
+uint64_t txn_xid_seq(struct txn_sys *ts)
+{
+    rt_spin_lock(&ts->tt_spin);
+    const uint64_t next = ts->chunk_next;
+    rt_spin_unlock(&ts->tt_spin);
+    return next;
+}

@@ -166,6 +166,9 @@ enum err txn_status_wait_many(struct txn_sys *ts, const struct snapshot *s, cons
 /* Committed below the watermark, so that its SCN may be stamped into the row? */
 bool txn_stampable(struct txn_sys *ts, struct xid writer, scn_t *ret_commit_scn);
 
+/* Above every sequence given out so far: for the control file. */
+uint64_t txn_xid_seq(struct txn_sys *ts);
+
 /* What a writer finds: is this row version's writer active, committed (at which SCN), or oneself? Waits for PENDING/COMMITTING to end
  * only through ROW_WRITER_ACTIVE. */
 enum row_writer { ROW_WRITER_SELF, ROW_WRITER_ACTIVE, ROW_WRITER_COMMITTED, ROW_WRITER_UNKNOWN /* call txn_status_wait() */ };
