@@ -225,13 +225,21 @@ void type__bool_send(const struct type_ctx *c, union datum v, struct buf *b)
 
 /* ---- regclass ---------------------------------------------------------- */
 
+static bool is_number(const char *s, size_t len)
+{
+    size_t n = 0;
+    while (n < len && s[n] >= '0' && s[n] <= '9')
+        n++;
+    return len > 0 && n == len;
+}
+
 enum err type__regclass_in(const struct type_ctx *c, const char *s, size_t len, int32_t typmod, union datum *ret, struct diag *d)
 {
     if (len == 1 && s[0] == '-') {
         *ret = datum_int(0);
         return ERR_OK;
     }
-    if (len > 0 && s[0] >= '0' && s[0] <= '9' && strspn(s, "0123456789") >= len)
+    if (is_number(s, len))
         return type__oid_in(c, s, len, typmod, ret, d);
     if (!c->hooks || !c->hooks->regclass_in)
         return diag_set(d, ERR_UNDEFINED_TABLE, "relation \"%.*s\" does not exist", (int)len, s);
