@@ -105,11 +105,15 @@ void cluster__add_peer(struct cluster *c, const struct cluster_member *m)
     }
     rt_spin_lock(&c->spin);
     struct watch *w = &c->watch[m->node];
-    if (w->incarnation != m->incarnation) {
+    const incarnation_t before = w->incarnation;
+    if (before != m->incarnation) {
         *w = (struct watch){ .incarnation = m->incarnation };
         phi_init(&w->phi, &opt, now);
     }
     rt_spin_unlock(&c->spin);
+    if (before != 0 && before != m->incarnation) /* V4: nobody watches that one any more, so this is its end */
+        cluster__post(c, &(struct view_event){
+                             .type = VIEW_EV_FAILED, .from = m->node, .incarnation = before, .text = "it has been started again" });
 }
 
 void cluster__drop_peer(struct cluster *c, node_no node, incarnation_t incarnation)

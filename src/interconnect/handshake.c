@@ -175,6 +175,8 @@ static enum err answer_hello(struct interconnect *ic, struct rt_conn *c, const s
     const enum err err = rt_send(c, bytes, sizeof(bytes), d);
     if (challenge.status == WIRE_STATUS_OK)
         return err;
+    if (challenge.status == WIRE_STATUS_YOU_WAIT)
+        return diag_set(d, ERR_AGAIN, "node %u has knocked", hello->from);
     if (challenge.status == WIRE_STATUS_UNKNOWN_PEER) {
         if (ic->opt.hooks.peer_unknown != NULL)
             ic->opt.hooks.peer_unknown(ic->opt.hooks.arg, (struct ic_peer_id){ hello->from, hello->from_incarnation });

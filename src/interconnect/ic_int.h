@@ -40,6 +40,7 @@
 #define IC_HANDSHAKE_MS 3000u
 #define IC_BACKOFF_MIN_MS 5u
 #define IC_BACKOFF_MAX_MS 500u
+#define IC_KNOCK_MS 200u /* who waits to be dialled makes itself known so often until it has been */
 #define IC_FLUSH_MS 500u /* ic_close() waits this long for what was admitted */
 #define IC_WRITE_BYTES (256u << 10) /* handed to the kernel at once */
 #define IC_HANDSHAKES_MAX 128u /* under way at the same time */

@@ -46,6 +46,14 @@ static bool is_closed(struct link *l)
     return closed;
 }
 
+static bool was_live(struct link *l)
+{
+    rt_spin_lock(&l->lane->spin);
+    const bool was = l->was_live;
+    rt_spin_unlock(&l->lane->spin);
+    return was;
+}
+
 static void count_rejected(struct link *l)
 {
     rt_spin_lock(&l->lane->spin);
@@ -427,8 +435,8 @@ static enum err handshake_and_resume(struct link *l, struct diag *d)
     enum err err = ic__handshake_dial(l, l->conn, received, rt_now() + RT_MS(IC_HANDSHAKE_MS), &peer_received, &status, d);
     if (status == WIRE_STATUS_OTHER_INCARNATION || status == WIRE_STATUS_LOST)
         ic__peer_lost(l->peer, "%s", wire_status_text(status));
-    if (status == WIRE_STATUS_UNKNOWN_PEER)
-        return ERR_AGAIN; /* it will look us up */
+    if (status == WIRE_STATUS_UNKNOWN_PEER || status == WIRE_STATUS_YOU_WAIT)
+        return ERR_AGAIN; /* it looks us up, or dials */
     if (err == ERR_OK) {
         err = resume(l, peer_received, d);
         if (err != ERR_OK)
@@ -489,6 +497,19 @@ static void serve_incoming(struct link *l, const struct handover *h)
         drop_connection(l);
 }
 
+/* The peer dials, but it may not know of us yet. */
+static void knock(struct link *l)
+{
+    struct diag d = { 0 };
+    struct rt_conn *c;
+    if (rt_connect(l->peer->address, rt_now() + RT_MS(IC_CONNECT_MS), &c, &d) != ERR_OK || !own_connection(l, c))
+        return;
+    const enum err err = handshake_and_resume(l, &d);
+    if (err != ERR_AGAIN && !is_stopped(l))
+        complain(l, &d);
+    drop_connection(l);
+}
+
 static void await_incoming(struct link *l)
 {
     rt_spin_lock(&l->lane->spin);
@@ -496,10 +517,15 @@ static void await_incoming(struct link *l)
     l->incoming.conn = NULL;
     rt_spin_unlock(&l->lane->spin);
     void *item;
-    if (h.conn != NULL)
+    if (h.conn != NULL) {
         serve_incoming(l, &h);
-    else
-        (void)rt_channel_recv(l->wake_reader, &item, RT_FOREVER);
+        return;
+    }
+    const bool knocks = l->index == IC_LANE_CRITICAL && !was_live(l);
+    const uint64_t deadline = knocks ? rt_now() + RT_MS(IC_KNOCK_MS) : RT_FOREVER;
+    if (knocks)
+        knock(l);
+    (void)rt_channel_recv(l->wake_reader, &item, deadline);
 }
 
 static void close_incoming(struct link *l)

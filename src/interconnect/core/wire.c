@@ -255,5 +255,7 @@ enum wire_status wire_judge_hello(const struct wire_acceptor *self, const struct
         return WIRE_STATUS_LANES_DIFFER;
     if (known == 0 || hello->from_incarnation != known)
         return WIRE_STATUS_UNKNOWN_PEER;
+    if (hello->from >= self->node)
+        return WIRE_STATUS_YOU_WAIT;
     return WIRE_STATUS_OK;
 }

@@ -14,6 +14,9 @@
  *   D -> A  PROOF      last sequence number that D received in this lane, mac
  *   A -> D  WELCOME    status, last sequence number that A received, mac
  *
+ * The node with the lower number dials. The other one sends a HELLO only to
+ * make itself known (it knocks), and is answered YOU_WAIT or UNKNOWN_PEER.
+ *
  * Each mac is HMAC-SHA256 with the shared secret over a label and all that was
  * said before on this connection, so nothing can be replayed or altered.
  */
@@ -80,6 +83,7 @@ static inline uint64_t wire_peek_seq(const uint8_t *header);
     X(WRONG_NODE,        "another node answers at this address") \
     X(OTHER_INCARNATION, "that node has been started again") \
     X(UNKNOWN_PEER,      "it does not know this node yet") \
+    X(YOU_WAIT,          "it dials by itself") \
     X(LANES_DIFFER,      "the number of lanes differs between the nodes") \
     X(LOST,              "the session is lost")
 /* clang-format on */

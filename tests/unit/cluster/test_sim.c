@@ -394,7 +394,8 @@ static void nodes_come_and_go(void **state)
     uint64_t messages = 0;
     const char *one = getenv("SIM_SEED");
     const uint64_t from = one != NULL ? strtoull(one, NULL, 10) : 1;
-    const uint64_t to = one != NULL ? from : 60;
+    const char *count = getenv("SIM_SEEDS");
+    const uint64_t to = one != NULL ? from : count != NULL ? strtoull(count, NULL, 10) : 60;
     for (uint64_t seed = from; seed <= to; seed++) {
         const double breaks[] = { 0, 0.2, 1, 3 };
         struct world *w = world_new(seed, 3 + (uint32_t)seed % 3, breaks[seed % 4]);
@@ -719,7 +720,7 @@ static void dying_joiner_test(void *arg)
 
 static void joiners_may_die(void **state)
 {
-    for (uint64_t seed = 1; seed <= 40; seed++)
+    for (uint64_t seed = 1; seed <= 100; seed++)
         scene(dying_joiner_test, seed, 3, 0);
 }
 

@@ -171,6 +171,9 @@ static void who_is_let_in(void **state)
     assert_int_equal(version, 4);
     assert_int_equal(wire_judge_hello(&self, &h, 0, &version), WIRE_STATUS_UNKNOWN_PEER);
     assert_int_equal(wire_judge_hello(&self, &h, 999, &version), WIRE_STATUS_UNKNOWN_PEER);
+    h.from = 4;
+    assert_int_equal(wire_judge_hello(&self, &h, 1002, &version), WIRE_STATUS_YOU_WAIT); /* the lower number dials */
+    h = hello();
     h.lanes = 6;
     assert_int_equal(wire_judge_hello(&self, &h, 1002, &version), WIRE_STATUS_LANES_DIFFER);
     h = hello();
