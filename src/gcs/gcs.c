@@ -398,8 +398,7 @@ void gcs_close(struct gcs *g)
 {
     if (g == NULL)
         return;
-    atomic_store(&g->stopping, true);
-    rt_join(g->tender);
+    assert(g->tender == NULL);
     for (uint32_t i = 0; i < g->nshards; i++) {
         struct gcs_shard *s = &g->shards[i];
         size_t pos = 0;
@@ -433,6 +432,10 @@ void gcs_attach(struct gcs *g, const struct gcs_cache *cache)
 void gcs_detach(struct gcs *g)
 {
     set_attached(g, false);
+    atomic_store(&g->stopping, true);
+    if (g->tender != NULL)
+        rt_join(g->tender);
+    g->tender = NULL;
 }
 
 uint32_t gcs_shards(const struct gcs *g)

@@ -41,7 +41,7 @@ struct gcs_options {
     struct log *log;
 };
 enum err gcs_open(const struct gcs_options *opt, struct gcs **ret, struct diag *d) MAY_YIELD MUST_CHECK;
-void gcs_close(struct gcs *g) MAY_YIELD;
+void gcs_close(struct gcs *g); /* after gcs_detach(), and after the transport's end: its handlers are in here */
 
 /* Steps of a view change. The directory (grd_listener) listens before it. */
 struct cluster_listener gcs_listener(struct gcs *g);
@@ -63,7 +63,7 @@ struct gcs_cache {
     enum err (*disk_version)(void *arg, struct dba dba, scn_t *ret, struct diag *d) MAY_YIELD;
 };
 void gcs_attach(struct gcs *g, const struct gcs_cache *cache);
-void gcs_detach(struct gcs *g); /* nothing is held any more */
+void gcs_detach(struct gcs *g) MAY_YIELD; /* nothing is held any more; nothing is sent from here on: the transport may be closed */
 
 uint32_t gcs_shards(const struct gcs *g);
 static inline uint32_t gcs_shard_of(struct dba dba, uint32_t shards) { return (uint32_t)hash_u64(dba.v) & (shards - 1); }

@@ -61,27 +61,14 @@ void grd_install(struct grd *g, const struct cluster_view *view)
     atomic_store(&g->epoch, view->epoch);
 }
 
-static void view_freeze(void *arg, epoch_t next)
-{
-}
-
 static void view_install(void *arg, const struct cluster_view *view, const struct cluster_view *old)
 {
     grd_install(arg, view);
 }
 
-static enum err view_declare(void *arg, const struct cluster_view *view, struct diag *d)
-{
-    return ERR_OK;
-}
-
-static void view_open(void *arg, const struct cluster_view *view)
-{
-}
-
 struct cluster_listener grd_listener(struct grd *g)
 {
-    return (struct cluster_listener){ .arg = g, .freeze = view_freeze, .install = view_install, .declare = view_declare, .open = view_open };
+    return (struct cluster_listener){ .arg = g, .install = view_install };
 }
 
 uint32_t grd_bucket(const struct grd *g, uint64_t hash)

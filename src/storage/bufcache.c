@@ -214,14 +214,19 @@ static void ent_tidy(struct bufcache *bc, struct part *p, struct bent *e)
         ent_free(bc, p, e);
 }
 
+/* No new pin goes before a node that is owed the block; no new writer before a reader elsewhere or the block's own write that waits. */
+static bool ent_may_pin(const struct bent *e, enum gcs_want want)
+{
+    return e->pin.data != NULL && gcs_holder_may_pin(&e->h, want) && (want == GCS_WANT_S || (e->ncopies == 0 && !e->h.must_write));
+}
+
 /* Hands the grant to those who wait for it, with their pins taken: each uses it once before it can be revoked. */
 void buf__serve(struct bent *e)
 {
     unsigned served = 0;
     LIST_FOREACH_SAFE (it, &e->waiters) {
         struct buf_waiter *w = LIST_ENTRY(it, struct buf_waiter, link);
-        const bool held_back = w->want == GCS_WANT_X && e->ncopies > 0;
-        if (served >= BUF_WAITERS_SERVED_MAX || e->pin.data == NULL || held_back || !gcs_holder_may_pin(&e->h, w->want))
+        if (served >= BUF_WAITERS_SERVED_MAX || !ent_may_pin(e, w->want))
             continue;
         list_remove(it);
         e->h.pins++;
@@ -294,6 +299,8 @@ void buf__settle(struct bufcache *bc, struct part *p, struct bent *e)
 {
     if (bc->opt.gcs != NULL)
         settle_with_gcs(bc, p, e);
+    else
+        buf__serve(e);
     ent_tidy(bc, p, e);
 }
 
@@ -345,11 +352,6 @@ static struct bent *ent_find_or_make(struct bufcache *bc, struct part *p, struct
     return e;
 }
 
-static bool ent_may_pin(const struct bent *e, enum gcs_want want)
-{
-    return gcs_holder_may_pin(&e->h, want) && (want == GCS_WANT_S || e->ncopies == 0);
-}
-
 static void waiter_wait(struct bufcache *bc, struct buf_waiter *w, struct dba dba)
 {
     for (unsigned waited_s = 0; rt_future_wait(&w->done, rt_now() + RT_SEC(10), false, NULL) == ERR_TIMED_OUT;) {
@@ -398,7 +400,7 @@ static enum err ent_pin(struct bufcache *bc, struct dba dba, struct buf_waiter *
         buf__settle(bc, p, e);
         part_unlock(p);
         waiter_wait(bc, w, dba);
-        if (w->ret != NULL)
+        if (w->ret != NULL && bc->opt.gcs != NULL)
             buf__gcs_served(bc, w, asked_ns);
         if (w->ret != NULL) {
             *ret = w->ret;

@@ -11,7 +11,7 @@
 
 #define TICK_MS 100u
 #define LAG_MAX_BYTES (32u << 20) /* redo that recovery may have to read */
-#define SKIPS_MAX 8u /* then the writer queues for the latch */
+#define SKIPS_MAX 8u /* rounds that found a block latched; then it is owed a write */
 #define DIRTY_SHARE 4u /* more dirty frames than one in so many: write */
 #define PI_ASK_AGAIN_NS RT_MS(100)
 #define DRAIN_STUCK_S 60u
@@ -69,11 +69,9 @@ static struct bent *pin_dirty(struct bufcache *bc, struct part *p, struct dba db
 
 static void let_go(struct bufcache *bc, struct part *p, struct bent *e)
 {
-    rt_spin_lock(p->lock);
     e->h.pins--;
     if (e->h.rv != GCS_RV_NONE || e->ncopies > 0 || !list_empty(&e->waiters))
         buf__settle(bc, p, e);
-    rt_spin_unlock(p->lock);
 }
 
 /* The write begins: from here on changes count for the next one. */
@@ -173,30 +171,26 @@ static void flush_batch(struct bufcache *bc, struct batch *b)
 }
 
 /*
- * Copies a block into the batch. Where it is latched, it is left for a later round; after some of those the writer queues for the latch,
- * but with an empty batch: a block in the batch cannot be handed over, and the latch's holder may be waiting for another node (R6).
+ * Copies a block into the batch. Where it is latched it is left for a later round; after some of those, no new writer is let in before
+ * the block has been copied. The writer itself never waits for a latch: its holder may be waiting for another node, which may be waiting
+ * for a block that is owed a write here.
  */
 static void take(struct bufcache *bc, struct part *p, struct dba dba, lsn_t before, struct batch *b)
 {
     struct bent *e = pin_dirty(bc, p, dba, before);
     if (e == NULL)
         return;
-    bool latched = rt_latch_try_s(&e->latch);
-    if (!latched && e->skipped++ >= SKIPS_MAX) {
-        if (b->n > 0) {
-            let_go(bc, p, e);
-            flush_batch(bc, b);
-            return;
-        }
-        rt_latch_lock_s(&e->latch);
-        latched = true;
-    }
+    const bool latched = rt_latch_try_s(&e->latch);
     if (latched) {
-        e->skipped = 0;
         copy_out(bc, p, e, b);
         rt_latch_unlock_s(&e->latch);
     }
+    rt_spin_lock(p->lock);
+    e->skipped = latched ? 0 : (uint8_t)MIN(e->skipped + 1, SKIPS_MAX);
+    if (e->skipped == SKIPS_MAX && e->h.dirty && !e->h.must_write)
+        e->h.must_write = buf__write_soon(bc, dba);
     let_go(bc, p, e);
+    rt_spin_unlock(p->lock);
 }
 
 /* One pass over all partitions; true if anything was written. */
@@ -389,6 +383,27 @@ void buf__writer_stop(struct bufcache *bc)
     dw_close(bc->dw);
 }
 
+/* Which block holds the checkpoint back, and why it is not written. */
+static void describe_oldest(struct bufcache *bc, lsn_t oldest, struct diag *d)
+{
+    for (uint32_t i = 0; i < bc->nparts; i++) {
+        struct part *p = &bc->parts[i];
+        rt_spin_lock(p->lock);
+        for (uint32_t k = 0; part_oldest(p) == oldest && k <= bc->bucket_mask; k++) {
+            for (const struct bent *e = p->bucket[k]; e != NULL; e = e->next) {
+                if (e->first_lsn != oldest && e->wip_first != oldest && e->pi_first != oldest)
+                    continue;
+                diag_detail(d,
+                            "Block %u of file %u: mode %s, version %" PRIu64 ", past image %" PRIu64 ", being written %" PRIu64
+                            ", %u pins (%u to change it), asked for %u, owed %u (must write %u), dirty %u.",
+                            dba_block(e->pin.dba), dba_file(e->pin.dba), gcs_mode_name(e->h.mode), e->h.version, e->h.pi, e->h.wip, e->h.pins, e->h.xpins,
+                            e->h.want, e->h.rv, e->h.must_write, e->h.dirty);
+            }
+        }
+        rt_spin_unlock(p->lock);
+    }
+}
+
 /* ---- checkpoint, drain ----------------------------------------------------------------- */
 
 /* Several may checkpoint at once: the highest target counts until all are content. */
@@ -414,6 +429,7 @@ enum err bufcache_checkpoint(struct bufcache *bc, lsn_t *ret_checkpoint, struct 
         } else if (rt_now() - moved_at > RT_SEC(CHECKPOINT_STUCK_S)) {
             err = diag_set(d, ERR_TIMED_OUT, "checkpoint: the oldest change, at redo position %" PRIu64 ", could not be written for %u s", oldest,
                            CHECKPOINT_STUCK_S);
+            describe_oldest(bc, oldest, d);
         }
     }
     if (--bc->checkpoints == 0)

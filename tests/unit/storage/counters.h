@@ -22,7 +22,7 @@
 #include <stdlib.h>
 
 #define CHECK(x) ((x) ? (void)0 : panic("%s:%d: %s", __FILE__, __LINE__, #x))
-#define CHECK_OK(expr, d) ((expr) == ERR_OK ? (void)0 : panic("%s:%d: %s: %s", __FILE__, __LINE__, #expr, (d)->message))
+#define CHECK_OK(expr, d) ((expr) == ERR_OK ? (void)0 : panic("%s:%d: %s: %s %s", __FILE__, __LINE__, #expr, (d)->message, (d)->detail))
 
 struct add {
     uint32_t counter;

@@ -1,0 +1,410 @@
+/*
+ * Instances on simulated hosts, each with redo, buffer cache, global cache,
+ * interconnect and membership: mini-transactions of all nodes on the same few
+ * blocks. The test knows what each block must show at each moment.
+ */
+#include "../storage/counters.h"
+
+#include "base/hash.h"
+#include "cluster/cluster.h"
+#include "gcs/gcs.h"
+#include "grd/grd.h"
+#include "interconnect/interconnect.h"
+
+#define HOSTS 3u
+#define BLOCKS 10u
+#define CHANGES_MAX 20000u
+
+struct scene {
+    uint64_t seed;
+    uint32_t frames;
+    uint32_t fibers, rounds; /* of each host */
+    uint32_t blocks;
+    double net_break_per_s;
+    bool preempt;
+    bool come_and_go; /* host 3 joins late, host 2 leaves early and comes again */
+};
+
+/* What is known beyond doubt, written under the pins of those who change it. */
+struct truth {
+    uint64_t value; /* of counter 0 */
+    scn_t version; /* seen last */
+    scn_t disk; /* seen last */
+    scn_t commit[CHANGES_MAX]; /* SCN of the i-th change, once it has one */
+};
+
+struct world {
+    const struct scene *scene;
+    struct truth block[BLOCKS];
+    bool formatted;
+    unsigned started;
+    unsigned running; /* hosts that have not ended their work */
+    uint64_t adds, copies, promoted, shipped, past_images_most, deferred;
+};
+
+struct host {
+    struct world *w;
+    uint32_t no;
+    struct scn_clock scn;
+    struct log *log;
+    struct cluster *cluster;
+    struct interconnect *ic;
+    struct grd *grd;
+    struct gcs *gcs;
+    struct files *files;
+    struct redo *redo;
+    struct bufcache *bc;
+    unsigned busy; /* fibers */
+};
+
+static struct dba dba_of(uint32_t i)
+{
+    return dba_make(FILE_DATA, 1 + i * EXTENT_BLOCKS);
+}
+
+/* ---- an instance ------------------------------------------------------------------ */
+
+static void print_log(void *arg, enum log_level level, const char *line, size_t len)
+{
+    const double now = (double)rt_now() / 1e9;
+    if (getenv("SIM_LOG") != NULL)
+        fprintf(stderr, "%8.3f host %u %s", now, sim_host(), line);
+}
+
+static scn_t hook_scn_now(void *arg) { return scn_now(&((struct host *)arg)->scn); }
+static scn_t hook_watermark(void *arg) { return 0; }
+static bool hook_scn_seen(void *arg, node_no from, scn_t scn, scn_t watermark)
+{
+    scn_raise(&((struct host *)arg)->scn, scn);
+    return true;
+}
+static void hook_peer_changed(void *arg, struct ic_peer_id peer, bool up) { cluster_peer_changed(((struct host *)arg)->cluster, peer, up); }
+static void hook_peer_unknown(void *arg, struct ic_peer_id peer) { cluster_peer_unknown(((struct host *)arg)->cluster, peer); }
+static scn_t no_snapshot(void *arg) { return SCN_MAX; }
+static void ignore_snapshot(void *arg, node_no node, scn_t s) {}
+static void on_fatal(void *arg, const char *why) { panic("host %u: %s", ((struct host *)arg)->no, why); }
+static enum err nothing_to_recover(void *arg, struct diag *d) { return ERR_OK; }
+
+static void open_storage(struct host *h, lsn_t start)
+{
+    struct diag d;
+    for (int i = 0; i < 5; i++)
+        CHECK_OK(rt_mkdir((const char *[]){ "/db", "/db/data", "/db/undo", "/db/dw", "/db/redo" }[i], &d), &d);
+    CHECK_OK(files_open("/db", false, &h->files, &d), &d);
+    const struct redo_options ro = {
+        .dir = "/db", .thread = (uint16_t)h->no, .incarnation = start + h->no + 1, .start = start, .file_bytes = 4 << 20, .buffer_bytes = 4 << 20, .scn = &h->scn
+    };
+    CHECK_OK(redo_open(&ro, &h->redo, &d), &d);
+    const struct bufcache_options bo = { .size_bytes = (uint64_t)h->w->scene->frames * BLOCK_SIZE, .thread = (uint16_t)h->no, .dir = "/db",
+                                         .files = h->files, .redo = h->redo, .redo_ops = &counters_ops, .scn = &h->scn, .gcs = h->gcs, .log = h->log };
+    CHECK_OK(bufcache_open(&bo, &h->bc, &d), &d);
+}
+
+static void start(struct host *h, lsn_t redo_start)
+{
+    struct diag d;
+    char name[16], address[32];
+    snprintf(name, sizeof(name), "node%u", h->no);
+    snprintf(address, sizeof(address), "10.0.0.%u:5000", h->no);
+    h->log = log_new(name, LOG_INFO, print_log, NULL, h);
+    CHECK_OK(rt_mkdir("/db", &d), &d);
+    CHECK_OK(rt_mkdir("/db/control", &d), &d);
+    uint64_t incarnation;
+    rt_random_bytes(&incarnation, sizeof(incarnation));
+    const struct cluster_options co = { .dir = "/db", .cluster_name = "test", .cluster_id = 7, .node_name = name, .interconnect_address = address,
+                                        .sql_address = "x", .incarnation = incarnation | 1, .heartbeat_interval_ms = 100, .phi_threshold = 8.0,
+                                        .dead_after_ms = 2500, .log = h->log, .arg = h, .oldest_snapshot = no_snapshot,
+                                        .peer_oldest_snapshot = ignore_snapshot, .fatal = on_fatal };
+    CHECK_OK(cluster_open(&co, &h->cluster, &d), &d);
+    const struct ic_options io = { .self = { cluster_self(h->cluster), incarnation | 1 }, .cluster_id = 7, .secret = "s", .address = address, .lanes_normal = 2,
+                                   .send_queue_max_bytes = 64u << 10, .frame_max_bytes = 32u << 10, .protocol_min = 1, .protocol_max = 1, .log = h->log,
+                                   .hooks = { h, hook_scn_now, hook_scn_seen, hook_watermark, hook_peer_changed, hook_peer_unknown } };
+    CHECK_OK(ic_open(&io, &h->ic, &d), &d);
+    CHECK_OK(grd_open(1024, &h->grd, &d), &d);
+    const struct gcs_options go = { .ic = h->ic, .grd = h->grd, .scn = &h->scn, .self = cluster_self(h->cluster), .shards = 16, .log = h->log };
+    CHECK_OK(gcs_open(&go, &h->gcs, &d), &d);
+    open_storage(h, redo_start);
+    CHECK_OK(cluster_attach(h->cluster, h->ic, &d), &d);
+    const struct cluster_listener lg = grd_listener(h->grd), lc = gcs_listener(h->gcs);
+    cluster_listen(h->cluster, &lg);
+    cluster_listen(h->cluster, &lc);
+    CHECK_OK(cluster_join(h->cluster, nothing_to_recover, h, &d), &d);
+}
+
+static void note_statistics(struct host *h)
+{
+    struct buf_stats b;
+    struct gcs_stats g;
+    bufcache_stats(h->bc, &b);
+    gcs_stats(h->gcs, &g);
+    h->w->copies += b.remote_copies;
+    h->w->shipped += g.blocks_shipped;
+    h->w->promoted += g.promoted;
+    h->w->deferred += g.deferred;
+}
+
+static lsn_t leave(struct host *h)
+{
+    struct diag d;
+    struct buf_stats b;
+    CHECK_OK(bufcache_drain(h->bc, &d), &d);
+    bufcache_stats(h->bc, &b);
+    CHECK(b.past_images == 0);
+    note_statistics(h);
+    CHECK_OK(cluster_leave(h->cluster, &d), &d);
+    bufcache_close(h->bc);
+    cluster_stop(h->cluster);
+    ic_close(h->ic);
+    gcs_close(h->gcs);
+    grd_close(h->grd);
+    cluster_close(h->cluster);
+    redo_flush(h->redo, redo_end(h->redo));
+    const lsn_t end = ALIGN_UP(redo_end(h->redo), REDO_LOG_BLOCK);
+    redo_close(h->redo);
+    files_close(h->files);
+    log_free(h->log);
+    return end;
+}
+
+/* ---- work ----------------------------------------------------------------------------- */
+
+/* Under a pin: the block shows exactly what it must. */
+static void check_current(struct world *w, uint32_t i, const struct pin *b)
+{
+    struct truth *t = &w->block[i];
+    if (counter_get(b, 0) != t->value)
+        panic("block %u: host %u sees %" PRIu64 " changes, there were %" PRIu64, i, sim_host(), counter_get(b, 0), t->value);
+    CHECK(block_scn(b->data) >= t->version); /* versions rise */
+    t->version = block_scn(b->data);
+}
+
+static void add_to(struct host *h, struct mtr *m, uint32_t i, uint64_t *ret_nth)
+{
+    struct diag d;
+    struct pin *b;
+    const struct add a = { 0, 1 };
+    CHECK_OK(mtr_pin(m, dba_of(i), &b, &d), &d);
+    check_current(h->w, i, b);
+    CHECK_OK(mtr_change(m, b, REDO_HEAP_INSERT, &(struct mtr_part){ &a, sizeof(a) }, 1, &d), &d);
+    *ret_nth = h->w->block[i].value++;
+}
+
+static void change_some(struct host *h)
+{
+    struct diag d;
+    struct mtr m;
+    uint64_t nth[2];
+    const uint32_t x = (uint32_t)(rt_random() % h->w->scene->blocks), y = (uint32_t)(rt_random() % h->w->scene->blocks);
+    const bool two = y > x;
+    mtr_begin(&m, h->bc, XID_NONE);
+    CHECK_OK(mtr_reserve(&m, 512, &d), &d);
+    add_to(h, &m, x, &nth[0]);
+    if (two)
+        add_to(h, &m, y, &nth[1]);
+    const scn_t scn = mtr_commit(&m, NULL);
+    CHECK(nth[0] < CHANGES_MAX);
+    h->w->block[x].commit[nth[0]] = scn;
+    if (two)
+        h->w->block[y].commit[nth[1]] = scn;
+    h->w->adds += 1 + two;
+}
+
+static void read_current(struct host *h)
+{
+    struct diag d;
+    struct pin *b;
+    const uint32_t i = (uint32_t)(rt_random() % h->w->scene->blocks);
+    CHECK_OK(buf_pin(h->bc, dba_of(i), BUF_S, &b, &d), &d);
+    check_current(h->w, i, b);
+    buf_unpin(b);
+}
+
+/* R2: each change at or below s that has been announced before is in the copy. */
+static void read_at_snapshot(struct host *h)
+{
+    struct diag d;
+    struct pin *b;
+    const uint32_t i = (uint32_t)(rt_random() % h->w->scene->blocks);
+    const struct truth *t = &h->w->block[i];
+    const scn_t s = scn_now(&h->scn);
+    uint64_t n = t->value;
+    while (n > 0 && (t->commit[n - 1] == 0 || t->commit[n - 1] > s))
+        n--;
+    CHECK_OK(buf_pin_read(h->bc, dba_of(i), s, &b, &d), &d);
+    CHECK(counter_get(b, 0) >= n);
+    CHECK(counter_get(b, 0) <= t->value);
+    const uint64_t seen = counter_get(b, 0);
+    buf_unpin(b);
+    for (; n < seen; n++)
+        CHECK(t->commit[n] == 0 || t->commit[n] > 0);
+    /* and what the copy lacks commits above s */
+    rt_sleep(rt_random() % RT_US(500));
+    for (n = seen; n < t->value; n++)
+        CHECK(t->commit[n] == 0 || t->commit[n] > s);
+}
+
+static void worker(void *arg)
+{
+    struct host *h = arg;
+    for (uint32_t i = 0; i < h->w->scene->rounds; i++) {
+        switch (rt_random() % 4) {
+        case 0:
+            read_current(h);
+            break;
+        case 1:
+            read_at_snapshot(h);
+            break;
+        default:
+            change_some(h);
+        }
+        if (rt_random() % 4 == 0)
+            rt_sleep(rt_random() % RT_US(400));
+    }
+    h->busy--;
+}
+
+static void spawn_worker(struct host *h)
+{
+    const struct rt_spawn_options opt = { .name = "worker", .worker = RT_WORKER_ANY, .prio = RT_PRIO_NORMAL };
+    struct fiber *f = rt_spawn(&opt, worker, h);
+    CHECK(f != NULL);
+    rt_detach(f);
+    h->busy++;
+}
+
+/* The disk never goes back; checkpoints move on; past images are bounded. */
+static void observe(struct host *h)
+{
+    struct diag d;
+    uint8_t *block = rt_alloc_aligned(BLOCK_SIZE);
+    struct buf_stats st;
+    for (uint32_t i = 0; i < h->w->scene->blocks; i++) {
+        CHECK_OK(files_read(h->files, dba_of(i), block, &d), &d);
+        if (block_verify(block, dba_of(i), &d) != ERR_OK)
+            continue; /* being written just now */
+        CHECK(block_scn(block) >= h->w->block[i].disk);
+        h->w->block[i].disk = block_scn(block);
+    }
+    bufcache_stats(h->bc, &st);
+    h->w->past_images_most = MAX(h->w->past_images_most, st.past_images);
+    rt_free_aligned(block, BLOCK_SIZE);
+}
+
+static void work(struct host *h)
+{
+    struct diag d;
+    for (uint32_t i = 0; i < h->w->scene->fibers; i++)
+        spawn_worker(h);
+    while (h->busy > 0) {
+        lsn_t at = 0;
+        rt_sleep(RT_MS(20));
+        observe(h);
+        const lsn_t before = redo_end(h->redo);
+        CHECK_OK(bufcache_checkpoint(h->bc, &at, &d), &d);
+        CHECK(at >= before);
+    }
+}
+
+static void host_main(void *arg)
+{
+    struct world *w = arg;
+    struct host h = { .w = w, .no = sim_host() };
+    struct diag d;
+    const bool late = w->scene->come_and_go && h.no == 3;
+    rt_sleep(RT_MS(h.no * 10));
+    if (late)
+        rt_sleep(RT_SEC(3));
+    start(&h, 0);
+    if (h.no == 1) {
+        CHECK_OK(files_create(h.files, FILE_DATA, 1024, &d), &d);
+        for (uint32_t i = 0; i < w->scene->blocks; i++)
+            counters_format(h.bc, dba_of(i));
+        w->formatted = true;
+    }
+    w->started++;
+    while (!w->formatted || w->started < (w->scene->come_and_go ? 2 : HOSTS))
+        rt_sleep(RT_MS(5));
+    work(&h);
+    if (w->scene->come_and_go && h.no == 2) {
+        const lsn_t end = leave(&h);
+        rt_sleep(RT_SEC(2));
+        const scn_t scn = scn_now(&h.scn);
+        h = (struct host){ .w = w, .no = sim_host(), .scn = { scn } };
+        start(&h, end);
+        work(&h);
+    }
+    w->running--;
+    while (w->running > 0 && h.no == 1)
+        rt_sleep(RT_MS(20));
+    leave(&h);
+}
+
+static void check_disk(void *arg)
+{
+    struct world *w = arg;
+    struct diag d;
+    struct files *f;
+    uint8_t *block = rt_alloc_aligned(BLOCK_SIZE);
+    CHECK_OK(files_open("/db", true, &f, &d), &d);
+    for (uint32_t i = 0; i < w->scene->blocks; i++) {
+        CHECK_OK(files_read(f, dba_of(i), block, &d), &d);
+        CHECK_OK(block_verify(block, dba_of(i), &d), &d);
+        CHECK(get_u64le(block + BLOCK_HEADER_SIZE) == w->block[i].value);
+    }
+    files_close(f);
+    rt_free_aligned(block, BLOCK_SIZE);
+}
+
+static void play(const struct scene *scene)
+{
+    static struct world world;
+    struct world *w = &world;
+    *w = (struct world){ .scene = scene, .running = HOSTS };
+    const struct sim_options opt = { .seed = scene->seed, .hosts = HOSTS, .workers = 2, .net_delay_min_us = 30, .net_delay_max_us = 200, .disk_min_us = 30,
+                                     .disk_max_us = 150, .sync_min_us = 100, .sync_max_us = 500, .net_break_per_s = scene->net_break_per_s,
+                                     .preempt = scene->preempt };
+    struct sim *s = sim_new(&opt);
+    for (uint32_t h = 1; h <= HOSTS; h++)
+        sim_host_start(s, h, host_main, w);
+    assert_true(sim_run(s, RT_SEC(600)));
+    sim_spawn_test(s, check_disk, w);
+    assert_true(sim_run(s, RT_SEC(700)));
+    print_message("seed %2" PRIu64 ": %5" PRIu64 " changes, %5" PRIu64 " blocks shipped, %4" PRIu64 " copies, %2" PRIu64 " past images at most, %" PRIu64
+                  " promoted, %" PRIu64 " deferred\n", scene->seed, w->adds, w->shipped, w->copies, w->past_images_most, w->promoted, w->deferred);
+    assert_true(w->shipped > 0);
+    sim_free(s);
+}
+
+static void three_nodes_change_the_same_blocks(void **state)
+{
+    for (uint64_t seed = 1; seed <= 4; seed++)
+        play(&(struct scene){ .seed = seed, .frames = 256, .fibers = 4, .rounds = 150, .blocks = BLOCKS, .preempt = seed % 2 == 0 });
+}
+
+static void one_hot_block(void **state)
+{
+    play(&(struct scene){ .seed = 11, .frames = 256, .fibers = 6, .rounds = 120, .blocks = 1 });
+}
+
+static void connections_break(void **state)
+{
+    for (uint64_t seed = 21; seed <= 22; seed++)
+        play(&(struct scene){ .seed = seed, .frames = 256, .fibers = 4, .rounds = 200, .blocks = BLOCKS, .net_break_per_s = 2.0 });
+}
+
+static void nodes_join_and_leave_under_load(void **state)
+{
+    for (uint64_t seed = 31; seed <= 34; seed++)
+        play(&(struct scene){ .seed = seed, .frames = 256, .fibers = 3, .rounds = 3000, .blocks = BLOCKS, .come_and_go = true, .preempt = seed % 2 == 0 });
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(three_nodes_change_the_same_blocks),
+        cmocka_unit_test(one_hot_block),
+        cmocka_unit_test(connections_break),
+        cmocka_unit_test(nodes_join_and_leave_under_load),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
