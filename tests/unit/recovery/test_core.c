@@ -22,7 +22,7 @@
 static const struct dba here = { 0x100000005 };
 
 struct history {
-    uint8_t image[STEPS + 1][BLOCK_SIZE]; /* after step i; 0: never written */
+    alignas(16) uint8_t image[STEPS + 1][BLOCK_SIZE]; /* after step i; 0: never written */
     struct rvector v[VECTORS_MAX];
     union {
         struct add add;
@@ -91,7 +91,7 @@ static struct rblock shuffled(struct history *h, uint32_t from, uint32_t to)
 static void every_base_leads_to_the_end(void **state)
 {
     struct history *h = malloc(sizeof(*h));
-    uint8_t image[BLOCK_SIZE];
+    alignas(16) uint8_t image[BLOCK_SIZE];
     struct diag d;
     for (uint64_t seed = 1; seed <= 50; seed++) {
         make_history(h, seed, seed % 2 == 0);
@@ -112,7 +112,7 @@ static void every_base_leads_to_the_end(void **state)
 static void a_missing_step_is_a_gap(void **state)
 {
     struct history *h = malloc(sizeof(*h));
-    uint8_t image[BLOCK_SIZE];
+    alignas(16) uint8_t image[BLOCK_SIZE];
     struct diag d;
     make_history(h, 7, false);
     for (uint32_t gone = 2; gone < STEPS; gone++) {
@@ -143,7 +143,7 @@ static void a_missing_step_is_a_gap(void **state)
 static void a_damaged_base_needs_a_format(void **state)
 {
     struct history *h = malloc(sizeof(*h));
-    uint8_t image[BLOCK_SIZE];
+    alignas(16) uint8_t image[BLOCK_SIZE];
     struct diag d;
     enum rapply outcome;
     make_history(h, 3, false);

@@ -36,7 +36,7 @@ struct record {
 
 struct block {
     bool busy;
-    uint8_t image[BLOCK_SIZE];
+    alignas(16) uint8_t image[BLOCK_SIZE];
     scn_t scn;
     uint16_t last_thread; /* whose redo holds the last change, and where it ends */
     lsn_t last_end;
@@ -415,7 +415,8 @@ static void recovery_comes_to_the_model(void **state)
     const char *one = getenv("RECOVERY_SEED");
     const uint64_t first = one != NULL ? strtoull(one, NULL, 10) : 1, last = one != NULL ? first : 25;
     for (uint64_t seed = first; seed <= last; seed++) {
-        struct world *w = calloc(1, sizeof(*w));
+        struct world *w = aligned_alloc(16, ALIGN_UP(sizeof(*w), 16));
+        memset(w, 0, sizeof(*w));
         the_world = w;
         w->record = calloc(HISTORY_MAX, sizeof(*w->record));
         for (unsigned i = 0; i < BLOCKS; i++)

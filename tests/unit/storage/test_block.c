@@ -12,7 +12,7 @@
 
 static void a_sealed_block_verifies(void **state)
 {
-    uint8_t b[BLOCK_SIZE];
+    alignas(16) uint8_t b[BLOCK_SIZE];
     struct diag d;
     block_format(b, dba_make(1, 77), BLOCK_HEAP, 1, 5);
     assert_int_equal(block_header(b)->scn, 0);
@@ -25,7 +25,7 @@ static void a_sealed_block_verifies(void **state)
 
 static void an_empty_block_was_never_written(void **state)
 {
-    uint8_t b[BLOCK_SIZE] = { 0 };
+    alignas(16) uint8_t b[BLOCK_SIZE] = { 0 };
     struct diag d;
     assert_int_equal(block_verify(b, dba_make(1, 3), &d), ERR_OK);
     assert_int_equal(block_header(b)->type, BLOCK_NONE);
@@ -35,7 +35,7 @@ static void an_empty_block_was_never_written(void **state)
 
 static void every_byte_counts(void **state)
 {
-    uint8_t b[BLOCK_SIZE];
+    alignas(16) uint8_t b[BLOCK_SIZE];
     struct diag d;
     block_format(b, dba_make(1, 77), BLOCK_BTREE, 1, 5);
     for (unsigned i = BLOCK_HEADER_SIZE; i < BLOCK_SIZE; i++)

@@ -284,7 +284,8 @@ static void impossible_vectors_change_nothing(void **state)
 {
     static const enum redo_opcode all[] = { REDO_SPACE_FORMAT, REDO_SPACE_BITMAP, REDO_SPACE_SEG_FORMAT, REDO_SPACE_SEG_EXTENT,
                                             REDO_SPACE_EXT_FORMAT, REDO_SPACE_EXT_SET, REDO_SPACE_FILE_SET };
-    uint8_t block[BLOCK_SIZE], before[BLOCK_SIZE], payload[64];
+    alignas(16) uint8_t block[BLOCK_SIZE];
+    uint8_t before[BLOCK_SIZE], payload[64];
     uint64_t x = 1;
     struct diag d;
     for (int i = 0; i < 20000; i++) {
