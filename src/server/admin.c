@@ -154,59 +154,64 @@ static bool view_next(void *arg, uint64_t *cursor, union datum *v, bool *null, s
 }
 
 /* All counters of this node: one row each, from the tables in the subsystems' headers. */
-struct statistic {
-    const char *subsystem, *name, *unit, *text;
-};
-
-static const struct statistic statistics[] = {
-#define X(name, unit, text) { "interconnect", #name, #unit, text },
-    IC_STATS(X)
-#undef X
-#define X(name, unit, text) { "redo", #name, #unit, text },
-    REDO_STATS(X)
-#undef X
-#define X(name, unit, text) { "buffer", #name, #unit, text },
-    BUF_STATS(X)
-#undef X
-#define X(name, unit, text) { "gcs", #name, #unit, text },
-    GCS_STATS(X)
-#undef X
-#define X(name, unit, text) { "ges", #name, #unit, text },
-    GES_STATS(X)
-#undef X
-#define X(name, unit, text) { "grd", #name, #unit, text },
-    GRD_STATS(X)
-#undef X
-#define X(name, unit, text) { "transaction", #name, #unit, text },
-    TXN_STATS(X)
-#undef X
-#define X(name, unit, text) { "client", #name, #unit, text },
-    PGWIRE_STATS(X)
-#undef X
-};
-
 struct all_statistics {
-    struct ic_stats ic;
+    struct ic_stats interconnect;
     struct redo_stats redo;
-    struct buf_stats buf;
+    struct buf_stats buffer;
     struct gcs_stats gcs;
     struct ges_stats ges;
     struct grd_stats grd;
-    struct txn_stats txn;
-    struct pgwire_stats wire;
+    struct access_stats access;
+    struct txn_stats transaction;
+    struct pgwire_stats client;
 };
-static_assert(sizeof(struct all_statistics) == ARRAY_LEN(statistics) * sizeof(uint64_t), "one number a row");
+
+static const struct statistic {
+    const char *subsystem, *name, *unit, *text;
+    size_t offset; /* in struct all_statistics */
+} statistics[] = {
+#define ROW(subsystem, name, unit, text) { #subsystem, #name, #unit, text, offsetof(struct all_statistics, subsystem.name) },
+#define X(name, unit, text) ROW(interconnect, name, unit, text)
+    IC_STATS(X)
+#undef X
+#define X(name, unit, text) ROW(redo, name, unit, text)
+    REDO_STATS(X)
+#undef X
+#define X(name, unit, text) ROW(buffer, name, unit, text)
+    BUF_STATS(X)
+#undef X
+#define X(name, unit, text) ROW(gcs, name, unit, text)
+    GCS_STATS(X)
+#undef X
+#define X(name, unit, text) ROW(ges, name, unit, text)
+    GES_STATS(X)
+#undef X
+#define X(name, unit, text) ROW(grd, name, unit, text)
+    GRD_STATS(X)
+#undef X
+#define X(name, unit, text) ROW(access, name, unit, text)
+    ACCESS_STATS(X)
+#undef X
+#define X(name, unit, text) ROW(transaction, name, unit, text)
+    TXN_STATS(X)
+#undef X
+#define X(name, unit, text) ROW(client, name, unit, text)
+    PGWIRE_STATS(X)
+#undef X
+#undef ROW
+};
 
 static void read_statistics(struct instance *in, struct all_statistics *s)
 {
-    ic_stats(in->ic, &s->ic);
+    ic_stats(in->ic, &s->interconnect);
     redo_stats(in->redo, &s->redo);
-    bufcache_stats(in->bc, &s->buf);
+    bufcache_stats(in->bc, &s->buffer);
     gcs_stats(in->gcs, &s->gcs);
     ges_stats(in->ges, &s->ges);
     grd_stats(in->grd, &s->grd);
-    txn_stats(in->ts, &s->txn);
-    pgwire_stats(in->wire, &s->wire);
+    access_stats(in->access, &s->access);
+    txn_stats(in->ts, &s->transaction);
+    pgwire_stats(in->wire, &s->client);
 }
 
 static const struct new_column statistics_columns[] = {
@@ -223,7 +228,7 @@ static bool statistics_next(void *arg, uint64_t *cursor, union datum *v, bool *n
     struct all_statistics all;
     read_statistics(arg, &all);
     uint64_t value;
-    memcpy(&value, (const char *)&all + *cursor * sizeof value, sizeof value);
+    memcpy(&value, (const char *)&all + st->offset, sizeof value);
     v[0] = text_datum(a, st->subsystem);
     v[1] = text_datum(a, st->name);
     v[2] = datum_int((int64_t)value);
@@ -234,9 +239,58 @@ static bool statistics_next(void *arg, uint64_t *cursor, union datum *v, bool *n
     return true;
 }
 
+static const char *const phase_names[] = {
+#define X(name, text) #name,
+    GCS_PHASES(X)
+#undef X
+};
+static const char *const phase_texts[] = {
+#define X(name, text) text,
+    GCS_PHASES(X)
+#undef X
+};
+
+/* Upper bound of the bucket in which the fraction is reached: within a factor of two. */
+static uint64_t quantile_ns(const struct gcs_histogram *h, double fraction)
+{
+    uint64_t seen = 0;
+    for (unsigned i = 0; i < GCS_HISTOGRAM_BUCKETS; i++) {
+        seen += h->bucket[i];
+        if (h->count && (double)seen >= fraction * (double)h->count)
+            return UINT64_C(1) << (i + 7);
+    }
+    return 0;
+}
+
+static const struct new_column phases_columns[] = {
+    { .name = "phase", .type = TYPE_TEXT, .typmod = -1 },  { .name = "count", .type = TYPE_INT8, .typmod = -1 },
+    { .name = "avg_ns", .type = TYPE_INT8, .typmod = -1 }, { .name = "p50_ns_below", .type = TYPE_INT8, .typmod = -1 },
+    { .name = "p99_ns_below", .type = TYPE_INT8, .typmod = -1 }, { .name = "description", .type = TYPE_TEXT, .typmod = -1 },
+};
+
+static bool phases_next(void *arg, uint64_t *cursor, union datum *v, bool *null, struct arena *a)
+{
+    const struct instance *in = arg;
+    if (*cursor >= GCS_PHASE_COUNT)
+        return false;
+    struct gcs_stats st;
+    gcs_stats(in->gcs, &st);
+    const struct gcs_histogram *h = &st.phase[*cursor];
+    v[0] = text_datum(a, phase_names[*cursor]);
+    v[1] = datum_int((int64_t)h->count);
+    v[2] = datum_int(h->count ? (int64_t)(h->sum_ns / h->count) : 0);
+    v[3] = datum_int((int64_t)quantile_ns(h, 0.5));
+    v[4] = datum_int((int64_t)quantile_ns(h, 0.99));
+    v[5] = text_datum(a, phase_texts[*cursor]);
+    memset(null, 0, 6 * sizeof *null);
+    ++*cursor;
+    return true;
+}
+
 static const struct virtual_table views[] = {
     { "cluster_members", ARRAY_LEN(members_columns), members_columns, members_next },
     { "cluster_view", ARRAY_LEN(view_columns), view_columns, view_next },
+    { "block_transfer_phases", ARRAY_LEN(phases_columns), phases_columns, phases_next },
     { "node_statistics", ARRAY_LEN(statistics_columns), statistics_columns, statistics_next },
 };
 
