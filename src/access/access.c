@@ -40,16 +40,12 @@ enum err access__format_first(struct access *a, struct seg seg, enum redo_opcode
 {
     struct mtr m;
     struct pin *b;
-    struct dba at;
+    const struct dba at = space_first_block(seg); /* nobody else can have asked for it yet */
     uint32_t bytes = ACCESS_SPACE_REDO + 128;
     for (unsigned i = 0; i < nparts; i++)
         bytes += parts[i].len;
-    enum err err = space_take(a->space, seg, &at, d);
-    if (err)
-        return err;
-    assert(dba_eq(at, space_first_block(seg)));
     mtr_begin(&m, a->bc, XID_NONE);
-    err = mtr_reserve(&m, bytes, d);
+    enum err err = mtr_reserve(&m, bytes, d);
     if (!err)
         err = mtr_pin_fresh(&m, at, &b, d);
     if (!err)
@@ -58,7 +54,6 @@ enum err access__format_first(struct access *a, struct seg seg, enum redo_opcode
         err = mtr_change(&m, b, op, parts, nparts, d);
     if (err) {
         mtr_cancel(&m);
-        space_untake(a->space, seg, at);
         return err;
     }
     (void)mtr_commit(&m, NULL);

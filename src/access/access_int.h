@@ -35,7 +35,7 @@ struct access {
 
 /* ---- access.c ---------------------------------------------------------------- */
 
-/* Takes a new segment's first data block and formats it. */
+/* Formats a new segment's first data block. */
 enum err access__format_first(struct access *a, struct seg seg, enum redo_opcode op, const struct mtr_part *parts, unsigned nparts,
                               struct diag *d) MAY_YIELD MUST_CHECK;
 
@@ -63,6 +63,8 @@ enum err version_resolve(struct access *a, const struct snapshot *s, struct seg 
                          enum version_result *ret, struct xid *ret_writer, struct diag *d) MAY_YIELD MUST_CHECK;
 /* The body that a stub leads to. current: by buf_pin(). False in *ret_found: the row has changed since the stub was read. */
 enum err version_fetch_moved(struct access *a, scn_t s, bool current, struct seg seg, struct version *v, bool *ret_found, struct diag *d) MAY_YIELD MUST_CHECK;
+/* The row as it is now, whoever wrote it, made whole unless it is deleted. */
+enum err heap__read_current(struct access *a, struct seg seg, struct rowid rowid, struct version *v, bool *ret_there, struct diag *d) MAY_YIELD MUST_CHECK;
 void heap__stamp(struct access *a, struct pin *b, unsigned slot, const struct row_header *h);
 struct heap_stub heap__stub(const uint8_t *body);
 static inline struct xid heap__writer(const struct row_header *h)

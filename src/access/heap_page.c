@@ -233,6 +233,7 @@ static void release_room(uint8_t *block, unsigned slot)
 {
     struct heap_page *p = page_of(block);
     struct heap_slot *s = slots_of(block) + slot;
+    memset(block + s->offset, 0, s->room); /* no hint stays in unused bytes: replay makes the same block */
     p->free_bytes = (uint16_t)(p->free_bytes + s->room);
     p->free_slots++;
     *s = (struct heap_slot){ 0 };

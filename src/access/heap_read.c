@@ -121,48 +121,51 @@ enum err heap_fetch(struct access *a, const struct snapshot *s, struct seg seg, 
     return err;
 }
 
-enum err heap_fetch_current(struct access *a, struct xid self, struct seg seg, struct rowid rowid, struct arena *arena, struct heap_row *ret,
-                            enum row_writer *ret_writer, struct xid *ret_xid, bool *ret_deleted, struct diag *d)
+enum err heap__read_current(struct access *a, struct seg seg, struct rowid rowid, struct version *v, bool *ret_there, struct diag *d)
 {
-    struct version v;
     for (unsigned looks = 0; looks < LOOKS_MAX; looks++) {
         struct pin *b;
         struct heap_item it;
-        scn_t commit_scn;
         bool found = true;
         enum err err = buf_pin(a->bc, rowid_dba(rowid), BUF_S, &b, d);
         if (err)
             return err;
-        if (!heap_page_is(b->data, seg.id)) {
-            buf_unpin(b);
-            return not_table_block(rowid_dba(rowid), seg, d);
+        *ret_there = false;
+        if (!heap_page_is(b->data, seg.id))
+            err = not_table_block(rowid_dba(rowid), seg, d);
+        else if (heap_page_row(b->data, rowid_slot(rowid), &it) && !(it.h.flags & ROW_MOVED_HERE)) {
+            version_set(v, &it);
+            *ret_there = true;
         }
-        if (!heap_page_row(b->data, rowid_slot(rowid), &it) || (it.h.flags & ROW_MOVED_HERE)) {
-            buf_unpin(b);
-            *ret_writer = ROW_WRITER_COMMITTED;
-            *ret_xid = XID_NONE;
-            *ret_deleted = true;
-            return ERR_OK;
-        }
-        enum row_writer writer = txn_row_writer(a->ts, self, &it.h, &commit_scn);
-        /* Whoever has only locked the row leaves a committed version under its lock. */
-        if ((it.h.flags & ROW_LOCKED) && writer != ROW_WRITER_SELF)
-            writer = ROW_WRITER_COMMITTED;
-        version_set(&v, &it);
         buf_unpin(b);
-        if (!v.whole && !(v.h.flags & ROW_DELETED)) {
-            err = version_fetch_moved(a, 0, true, seg, &v, &found, d);
-            if (err)
-                return err;
-            if (!found)
-                continue;
-        }
-        *ret_writer = writer;
-        *ret_xid = heap__writer(&v.h);
-        *ret_deleted = (v.h.flags & ROW_DELETED) != 0;
-        return copy_out(arena, rowid, v.h.layout, v.body, (uint16_t)v.len, ret, d);
+        if (!err && *ret_there && !v->whole && !(v->h.flags & ROW_DELETED))
+            err = version_fetch_moved(a, 0, true, seg, v, &found, d);
+        if (err || found)
+            return err;
     }
     return diag_set(d, ERR_INTERNAL, "row %" PRIx64 " of segment %u does not come to rest", rowid.v, seg.id);
+}
+
+enum err heap_fetch_current(struct access *a, struct xid self, struct seg seg, struct rowid rowid, struct arena *arena, struct heap_row *ret,
+                            enum row_writer *ret_writer, struct xid *ret_xid, bool *ret_deleted, struct diag *d)
+{
+    struct version v;
+    bool there;
+    scn_t commit_scn;
+    enum err err = heap__read_current(a, seg, rowid, &v, &there, d);
+    if (err)
+        return err;
+    *ret_writer = ROW_WRITER_COMMITTED;
+    *ret_xid = XID_NONE;
+    *ret_deleted = !there || (v.h.flags & ROW_DELETED);
+    if (!there)
+        return ERR_OK;
+    const enum row_writer writer = txn_row_writer(a->ts, self, &v.h, &commit_scn);
+    /* Whoever has only locked the row leaves a committed version under its lock. */
+    if (!(v.h.flags & ROW_LOCKED) || writer == ROW_WRITER_SELF)
+        *ret_writer = writer;
+    *ret_xid = heap__writer(&v.h);
+    return copy_out(arena, rowid, v.h.layout, v.body, (uint16_t)v.len, ret, d);
 }
 
 /* ---- scans --------------------------------------------------------------------- */

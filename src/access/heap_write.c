@@ -128,23 +128,19 @@ static bool read_home(struct write *x)
     return heap_page_row(x->home->data, rowid_slot(x->w->rowid), &x->it) && !(x->it.h.flags & ROW_MOVED_HERE);
 }
 
-/* Body of the newest version, for HEAP_CHANGED. Without pins. *ret_found false: it has changed once more. */
+/* Body of the newest version, for HEAP_CHANGED. Without pins. *ret_found false: it is no longer the version that was judged. */
 static enum err copy_newest(struct write *x, bool *ret_found, struct diag *d)
 {
-    enum row_writer writer;
-    struct xid xid;
-    bool deleted;
-    struct pin *b;
-    struct heap_item it;
-    enum err err = heap_fetch_current(x->a, txn_xid(x->t), x->w->seg, x->w->rowid, x->w->arena, &x->w->ret_row, &writer, &xid, &deleted, d);
+    struct version v;
+    bool there;
+    struct heap_row *row = &x->w->ret_row;
+    enum err err = heap__read_current(x->a, x->w->seg, x->w->rowid, &v, &there, d);
     if (err)
         return err;
-    /* Still the version that was judged? (undo pointers name versions) */
-    err = buf_pin(x->a->bc, rowid_dba(x->w->rowid), BUF_S, &b, d);
-    if (err)
-        return err;
-    *ret_found = !deleted && heap_page_row(b->data, rowid_slot(x->w->rowid), &it) && it.h.undo.v == x->seen.undo.v;
-    buf_unpin(b);
+    *ret_found = there && v.h.undo.v == x->seen.undo.v; /* undo pointers name versions */
+    if (!*ret_found)
+        return ERR_OK;
+    *row = (struct heap_row){ .rowid = x->w->rowid, .layout = v.h.layout, .body = arena_dup(x->w->arena, v.body, v.len), .len = (uint16_t)v.len };
     return ERR_OK;
 }
 
@@ -340,8 +336,8 @@ static enum err pin_moved(struct write *x, bool *ret_ok, struct diag *d)
     return ERR_OK;
 }
 
-/* Rooms that may shrink: rows of transactions known to have ended. Returns the bytes of the HEAP_PURGE payload. */
-static uint32_t collect_trims(struct access *a, struct xid self, const uint8_t *block, uint8_t *list, uint32_t *ret_gain)
+/* Rooms that may shrink: other rows, of transactions known to have ended. Returns the bytes of the HEAP_PURGE payload. */
+static uint32_t collect_trims(struct access *a, struct xid self, const uint8_t *block, unsigned except, uint8_t *list, uint32_t *ret_gain)
 {
     uint32_t len = 0;
     const unsigned nslots = MIN(heap_page(block)->nslots, HEAP_ROWS_MAX);
@@ -349,7 +345,7 @@ static uint32_t collect_trims(struct access *a, struct xid self, const uint8_t *
     for (unsigned slot = 0; slot < nslots; slot++) {
         struct heap_item it;
         scn_t commit_scn;
-        if (!heap_page_row(block, slot, &it) || it.room == heap_room_for(it.h.body_len))
+        if (slot == except || !heap_page_row(block, slot, &it) || it.room == heap_room_for(it.h.body_len))
             continue;
         if (txn_row_writer(a->ts, self, &it.h, &commit_scn) != ROW_WRITER_COMMITTED)
             continue;
@@ -368,7 +364,7 @@ static bool fits(struct write *x, const uint8_t *block, unsigned slot, uint16_t 
     *ret_list_len = 0;
     if (heap_page_fits_change(block, slot, len))
         return true;
-    *ret_list_len = collect_trims(x->a, txn_xid(x->t), block, list, &gain);
+    *ret_list_len = collect_trims(x->a, txn_xid(x->t), block, slot, list, &gain);
     return *ret_list_len && heap_room_for(len) <= (uint32_t)heap_page(block)->free_bytes + gain + room;
 }
 

@@ -136,6 +136,7 @@ enum err overflow_write(struct access *a, struct txn *t, struct seg seg, const s
             break;
         }
         written.first = at;
+        COUNT(a, overflow_pieces);
     }
     free(bytes);
     if (err) {

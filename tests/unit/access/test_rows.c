@@ -1,0 +1,420 @@
+/*
+ * Many transactions at once against a model: what each snapshot saw must be what had been committed at or below it, each change must
+ * build on the version committed before it, and unique keys must be unique.
+ */
+#include "db.h"
+
+#define KEYS 40u
+#define EVENTS_MAX 20000u
+#define READS_MAX 200000u
+
+/* A committed change of a key: which version it found (0: none) and left (0: none). */
+struct event {
+    uint32_t key;
+    scn_t scn;
+    uint32_t order; /* within the transaction */
+    uint64_t from, to;
+};
+struct read {
+    uint32_t key;
+    scn_t s;
+    uint64_t version;
+};
+
+struct world {
+    struct db db;
+    struct event event[EVENTS_MAX];
+    uint32_t nevents;
+    struct read read[READS_MAX];
+    uint32_t nreads;
+    uint64_t next_version;
+    uint32_t done, commits, rollbacks, unique_errors, changed, gone;
+    uint32_t transactions; /* each writer's */
+    bool stop;
+};
+
+static uint32_t pick(uint32_t n) { return (uint32_t)(rt_random() % n); }
+
+static void note_read(struct world *w, const struct snapshot *s, uint32_t key, uint64_t version)
+{
+    CHECK(w->nreads < READS_MAX);
+    w->read[w->nreads++] = (struct read){ key, s->s, version };
+}
+
+/* ---- a transaction ------------------------------------------------------------------------ */
+
+struct pending {
+    struct event e[64];
+    uint32_t n;
+};
+
+static void note(struct pending *p, uint32_t key, uint64_t from, uint64_t to)
+{
+    CHECK(p->n < ARRAY_LEN(p->e));
+    p->e[p->n] = (struct event){ .key = key, .order = p->n, .from = from, .to = to };
+    p->n++;
+}
+
+/* The row has changed since the snapshot: looks at it anew, as READ COMMITTED does. */
+static bool look_again(struct world *w, const struct snapshot *s, struct heap_write *hw, enum heap_outcome out, uint32_t key, struct val *old,
+                       struct arena *arena)
+{
+    w->gone += out == HEAP_GONE;
+    CHECK(out != HEAP_SELF && out != HEAP_SKIPPED);
+    if (out != HEAP_CHANGED)
+        return false;
+    w->changed++;
+    const struct snapshot now = { .s = scn_now(&w->db.scn), .own = s->own, .stmt = s->stmt };
+    *old = db_read(&w->db, &now, &hw->ret_row, arena);
+    hw->accept_newer = true;
+    hw->seen_writer = hw->ret_writer;
+    return old->key == key;
+}
+
+enum what { INSERT, UPDATE, DELETE, MOVE_KEY, LOCK, WHATS };
+
+static enum err change_row(struct world *w, struct txn *t, enum what what, uint32_t key, struct pending *p, struct arena *arena, struct diag *d)
+{
+    const struct snapshot *s;
+    struct val old, v;
+    struct rowid rowid;
+    struct heap_write hw = { 0 };
+    enum heap_outcome out = HEAP_GONE;
+    CHECK_OK(txn_stmt_begin(t, &s, d), d);
+    enum err err = ERR_OK;
+    const bool there = db_lookup(&w->db, s, key, &old, &rowid, arena);
+    if (what == INSERT) {
+        v = (struct val){ key, ++w->next_version };
+        err = db_insert(&w->db, t, v, arena, &rowid, d);
+        if (!err)
+            note(p, key, 0, v.version);
+        txn_stmt_end(t);
+        return err;
+    }
+    while (there && !err) {
+        v = (struct val){ what == MOVE_KEY ? key + 1 : key, what == LOCK ? old.version : ++w->next_version };
+        const uint64_t from = old.version;
+        if (what == LOCK) {
+            hw.seg = w->db.table;
+            hw.rowid = rowid;
+            hw.arena = arena;
+            err = heap_lock(w->db.access, t, &hw, &out, d);
+        } else if (what == DELETE) {
+            hw.arena = arena;
+            err = db_delete(&w->db, t, rowid, old, &hw, &out, d);
+        } else {
+            err = db_update(&w->db, t, rowid, old, v, &hw, &out, arena, d);
+        }
+        if (err)
+            break;
+        if (out == HEAP_DONE) {
+            if (what == DELETE || what == MOVE_KEY)
+                note(p, key, from, 0);
+            if (what == MOVE_KEY)
+                note(p, key + 1, 0, v.version);
+            if (what == UPDATE)
+                note(p, key, from, v.version);
+            break;
+        }
+        if (!look_again(w, s, &hw, out, key, &old, arena))
+            break;
+    }
+    txn_stmt_end(t);
+    return err;
+}
+
+static void finish(struct world *w, struct txn *t, struct pending *p, bool commit)
+{
+    struct diag d;
+    scn_t c;
+    if (!commit) {
+        txn_rollback(t);
+        w->rollbacks++;
+        return;
+    }
+    CHECK_OK(txn_commit(t, &c, &d), &d);
+    w->commits++;
+    for (uint32_t i = 0; i < p->n; i++) {
+        CHECK(w->nevents < EVENTS_MAX);
+        p->e[i].scn = c;
+        w->event[w->nevents++] = p->e[i];
+    }
+}
+
+static void one_transaction(struct world *w, struct arena *arena)
+{
+    struct diag d;
+    struct txn *t;
+    struct pending p = { .n = 0 };
+    bool commit = pick(5) != 0;
+    CHECK_OK(txn_begin(w->db.ts, TXN_READ_COMMITTED, &t, &d), &d);
+    uint32_t key = pick(KEYS);
+    for (unsigned i = 1 + pick(4); i && key < KEYS; i--) { /* rising keys: no deadlocks */
+        const struct txn_mark mark = txn_savepoint(t);
+        const uint32_t n = p.n;
+        const enum what what = (enum what)pick(WHATS);
+        const enum err err = change_row(w, t, what, key, &p, arena, &d);
+        if (err == ERR_UNIQUE)
+            w->unique_errors++;
+        else if (err)
+            panic("%s", d.message);
+        if (err || pick(8) == 0) {
+            txn_rollback_to(t, mark);
+            p.n = n;
+        }
+        key += pick(3) + (what == MOVE_KEY ? 1 : 0);
+        if (pick(4) == 0)
+            rt_sleep(RT_US(pick(2000)));
+    }
+    finish(w, t, &p, commit);
+}
+
+static void writer(void *arg)
+{
+    struct world *w = arg;
+    struct arena *arena = arena_new("writer", 0);
+    for (uint32_t i = 0; i < w->transactions; i++) {
+        one_transaction(w, arena);
+        arena_reset(arena);
+        w->done++;
+    }
+    arena_free(arena);
+}
+
+/* ---- readers -------------------------------------------------------------------------------- */
+
+static void scan_table(struct world *w, const struct snapshot *s, struct arena *arena, uint64_t *seen)
+{
+    struct diag d;
+    struct heap_scan *sc;
+    struct heap_row *rows = arena_alloc(arena, sizeof(*rows) * HEAP_SCAN_MIN);
+    uint32_t n;
+    CHECK_OK(heap_scan_open(w->db.access, w->db.table, s, &sc, &d), &d);
+    for (;;) {
+        CHECK_OK(heap_scan_next(sc, arena, rows, HEAP_SCAN_MIN, &n, &d), &d);
+        if (!n)
+            break;
+        for (uint32_t i = 0; i < n; i++) {
+            const struct val v = db_read(&w->db, s, &rows[i], arena);
+            CHECK(v.key <= KEYS);
+            CHECK(seen[v.key] == 0);
+            seen[v.key] = v.version;
+        }
+    }
+    heap_scan_close(sc);
+}
+
+static void scan_index(struct world *w, const struct snapshot *s, bool backward, struct arena *arena, uint64_t *seen)
+{
+    struct diag d;
+    struct btree_scan *sc;
+    struct btree_entry e[7];
+    uint32_t n;
+    int64_t last = -1;
+    const struct btree_range range = { .backward = backward };
+    CHECK_OK(btree_scan_open(w->db.access, w->db.by_key, s, &range, &sc, &d), &d);
+    for (;;) {
+        CHECK_OK(btree_scan_next(sc, arena, e, ARRAY_LEN(e), &n, &d), &d);
+        if (!n)
+            break;
+        for (uint32_t i = 0; i < n; i++) {
+            struct heap_row row;
+            bool there;
+            const uint32_t key = get_u32be(e[i].key);
+            CHECK(last < 0 || (backward ? key <= last : key >= last));
+            last = key;
+            CHECK_OK(heap_fetch(w->db.access, s, w->db.table, e[i].rowid, arena, &row, &there, &d), &d);
+            if (!there)
+                continue;
+            const struct val v = db_read(&w->db, s, &row, arena);
+            if (v.key != key)
+                continue;
+            CHECK(seen[key] == 0);
+            seen[key] = v.version;
+        }
+        if (pick(3) == 0)
+            rt_sleep(RT_US(pick(500)));
+    }
+    btree_scan_close(sc);
+}
+
+static void reader(void *arg)
+{
+    struct world *w = arg;
+    struct arena *arena = arena_new("reader", 0);
+    while (!w->stop) {
+        struct diag d;
+        struct txn *t;
+        const struct snapshot *s;
+        CHECK_OK(txn_begin(w->db.ts, TXN_REPEATABLE_READ, &t, &d), &d);
+        for (unsigned i = 0; i < 3; i++) { /* the same snapshot, later: sees the same */
+            uint64_t seen[KEYS + 1] = { 0 };
+            CHECK_OK(txn_stmt_begin(t, &s, &d), &d);
+            switch (pick(4)) {
+            case 0:
+                scan_table(w, s, arena, seen);
+                break;
+            case 1:
+                scan_index(w, s, false, arena, seen);
+                break;
+            case 2:
+                scan_index(w, s, true, arena, seen);
+                break;
+            case 3:
+                for (uint32_t key = 0; key <= KEYS; key++) {
+                    struct val v;
+                    struct rowid rowid;
+                    if (db_lookup(&w->db, s, key, &v, &rowid, arena))
+                        seen[key] = v.version;
+                }
+                break;
+            }
+            for (uint32_t key = 0; key <= KEYS; key++)
+                note_read(w, s, key, seen[key]);
+            txn_stmt_end(t);
+            arena_reset(arena);
+            rt_sleep(RT_US(pick(5000)));
+        }
+        txn_rollback(t);
+    }
+    arena_free(arena);
+}
+
+/* ---- judgement --------------------------------------------------------------------------------- */
+
+static int by_order(const void *a, const void *b)
+{
+    const struct event *x = a, *y = b;
+    if (x->key != y->key)
+        return x->key < y->key ? -1 : 1;
+    if (x->scn != y->scn)
+        return x->scn < y->scn ? -1 : 1;
+    return x->order < y->order ? -1 : x->order > y->order;
+}
+
+static uint64_t version_at(const struct world *w, uint32_t key, scn_t s)
+{
+    uint64_t version = 0;
+    for (uint32_t i = 0; i < w->nevents; i++)
+        if (w->event[i].key == key && w->event[i].scn <= s)
+            version = w->event[i].to;
+    return version;
+}
+
+static void judge(struct world *w)
+{
+    qsort(w->event, w->nevents, sizeof(w->event[0]), by_order);
+    for (uint32_t i = 0; i < w->nevents; i++) {
+        const struct event *e = &w->event[i];
+        const uint64_t before = i && w->event[i - 1].key == e->key ? w->event[i - 1].to : 0;
+        if (e->from != before)
+            panic("key %u: a change at SCN %" PRIu64 " built on version %" PRIu64 ", committed before it was %" PRIu64, e->key, e->scn, e->from, before);
+    }
+    for (uint32_t i = 0; i < w->nreads; i++) {
+        const struct read *r = &w->read[i];
+        const uint64_t want = version_at(w, r->key, r->s);
+        if (r->version != want)
+            panic("key %u at SCN %" PRIu64 ": read version %" PRIu64 ", committed was %" PRIu64, r->key, r->s, r->version, want);
+    }
+}
+
+static void read_all(struct world *w, uint64_t *seen)
+{
+    struct diag d;
+    struct txn *t;
+    const struct snapshot *s;
+    struct arena *arena = arena_new("all", 0);
+    CHECK_OK(txn_begin(w->db.ts, TXN_READ_COMMITTED, &t, &d), &d);
+    CHECK_OK(txn_stmt_begin(t, &s, &d), &d);
+    scan_table(w, s, arena, seen);
+    for (uint32_t key = 0; key <= KEYS; key++)
+        note_read(w, s, key, seen[key]);
+    uint64_t again[KEYS + 1] = { 0 };
+    scan_index(w, s, true, arena, again);
+    CHECK(memcmp(seen, again, sizeof(again)) == 0);
+    txn_stmt_end(t);
+    txn_rollback(t);
+    arena_free(arena);
+}
+
+static void check_nothing_left(struct world *w)
+{
+    struct db_census c;
+    uint64_t seen[KEYS + 1] = { 0 }, live = 0, overflow = 0;
+    for (unsigned i = 0; i < 100; i++) { /* until purge has caught up */
+        rt_sleep(RT_MS(500));
+        db_census(&w->db, &c);
+        if (c.marked == 0 && c.deleted <= 1)
+            break;
+        struct diag d; /* something to commit, so that the horizon moves */
+        struct txn *t;
+        scn_t ignored;
+        CHECK_OK(txn_begin(w->db.ts, TXN_READ_COMMITTED, &t, &d), &d);
+        CHECK_OK(txn_need_xid(t, &d), &d);
+        CHECK_OK(txn_commit(t, &ignored, &d), &d);
+    }
+    read_all(w, seen);
+    for (uint32_t key = 0; key <= KEYS; key++) {
+        if (!seen[key])
+            continue;
+        live++;
+        const uint32_t len = db_pad_len((struct val){ key, seen[key] });
+        overflow += len > HEAP_BODY_MAX ? (len + 8095) / 8096 : 0;
+    }
+    if (c.marked || c.rows != live || c.entries != 2 * live || c.overflow_blocks > overflow + 4)
+        panic("left behind: %" PRIu64 " rows (%" PRIu64 " live), %" PRIu64 " deleted, %" PRIu64 " moved, %" PRIu64 " entries, %" PRIu64
+              " marked, %" PRIu64 " overflow blocks (%" PRIu64 " live)",
+              c.rows, live, c.deleted, c.moved, c.entries, c.marked, c.overflow_blocks, overflow);
+    CHECK(c.moved <= live);
+}
+
+static void story(void *arg)
+{
+    struct world *w = arg;
+    struct fiber *f[9];
+    db_open(&w->db, &(struct db_options){ .create = true, .incarnation = 1, .cache_blocks = 400 });
+    for (unsigned i = 0; i < ARRAY_LEN(f); i++) {
+        f[i] = rt_spawn(&(struct rt_spawn_options){ .name = "fiber", .worker = i % 3 }, i < 6 ? writer : reader, w);
+        CHECK(f[i]);
+    }
+    for (unsigned i = 0; i < 6; i++)
+        rt_join(f[i]);
+    w->stop = true;
+    for (unsigned i = 6; i < ARRAY_LEN(f); i++)
+        rt_join(f[i]);
+    check_nothing_left(w);
+    struct access_stats st;
+    access_stats(w->db.access, &st);
+    if (getenv("VERBOSE"))
+        fprintf(stderr, "commits %u rollbacks %u unique %u changed %u gone %u reads %u rebuilt %" PRIu64 " forwarded %" PRIu64 " purged %" PRIu64 "/%" PRIu64
+                " splits %" PRIu64 " overflow %" PRIu64 " waits %" PRIu64 "\n", w->commits, w->rollbacks, w->unique_errors, w->changed, w->gone, w->nreads,
+                st.versions_rebuilt, st.rows_forwarded, st.rows_purged, st.index_purged, st.index_splits, st.overflow_pieces, st.unique_waits);
+    const lsn_t end = db_close(&w->db);
+    judge(w);
+    db_compare_replay();
+    uint64_t seen[KEYS + 1] = { 0 }; /* and after a restart everything is there */
+    db_open(&w->db, &(struct db_options){ .incarnation = 2, .redo_start = end, .xid_seq_start = 1 << 20 });
+    read_all(w, seen);
+    judge(w);
+    db_close(&w->db);
+}
+
+static void transactions_agree_with_the_model(void **state)
+{
+    const char *one = getenv("SEED");
+    const uint64_t from = one ? strtoull(one, NULL, 10) : 1, to = one ? from : 12;
+    for (uint64_t seed = from; seed <= to; seed++) {
+        struct world *w = calloc(1, sizeof(*w));
+        w->transactions = 60;
+        db_simulate(seed, seed % 2 == 0, story, w);
+        free(w);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(transactions_agree_with_the_model),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
