@@ -19,6 +19,7 @@ void commit_leave_traces(struct txn *t)
 {
     struct tx_slot *s = &t->ts->tt[t->slot];
     s->wanted = t->wanted;
+    s->partly = t->partly;
     if (t->nblocks == 0)
         return;
     s->nblocks = t->nblocks;

@@ -54,8 +54,11 @@ static scn_t purge_limit(struct txn_sys *ts, uint32_t ended)
 
 /* ---- one transaction ------------------------------------------------------------------------ */
 
-/* Found at open: its blocks follow from its chain. */
-static enum err find_blocks(struct txn_sys *ts, struct tx_slot *s, struct xid x, uint8_t *buf, struct diag *d)
+/*
+ * Along its chain, which leaves out what savepoints took back: that is in the blocks, too, and must not be purged. Also for transactions
+ * found at open, whose blocks are not known.
+ */
+static enum err purge_chain(struct txn_sys *ts, struct tx_slot *s, struct xid x, scn_t c, uint8_t *buf, struct diag *d)
 {
     const uint32_t slot = (uint32_t)(s - ts->tt);
     struct pin *p;
@@ -65,29 +68,29 @@ static enum err find_blocks(struct txn_sys *ts, struct tx_slot *s, struct xid x,
         return err;
     err = tt_read_entry(p->data, tt_slot_index(&ts->geo, slot), &e, d);
     buf_unpin(p);
-    struct undo_ptr at;
-    uint32_t n, cap = 0;
+    struct undo_ptr at = UNDO_NONE, *chain = NULL;
+    uint32_t n = 0, cap = 0, ignored;
+    struct undo_record r;
     if (!err)
-        err = rollback_head(ts, x, &e, &at, &n, d);
+        err = rollback_head(ts, x, &e, &at, &ignored, d);
     while (!err && at.v != 0) {
-        struct undo_record r;
-        if (s->nblocks == 0 || s->blocks[s->nblocks - 1] != undo_ptr_block(at)) {
-            if (s->nblocks == cap) {
-                cap = MAX(4u, 2 * cap);
-                s->blocks = xrealloc(s->blocks, cap * sizeof(*s->blocks));
-            }
-            s->blocks[s->nblocks++] = undo_ptr_block(at);
+        if (n == cap) {
+            cap = MAX(64u, 2 * cap);
+            chain = xrealloc(chain, cap * sizeof(*chain));
         }
+        chain[n++] = at;
         err = undo_load(ts, at, &r, NULL, buf, d);
         if (!err)
             at = r.prev_of_txn;
         rt_yield_if_due();
     }
-    for (uint32_t i = 0; i < s->nblocks / 2; i++) { /* oldest first */
-        const uint32_t b = s->blocks[i];
-        s->blocks[i] = s->blocks[s->nblocks - 1 - i];
-        s->blocks[s->nblocks - 1 - i] = b;
+    while (!err && n > 0) { /* oldest first */
+        err = undo_load(ts, chain[--n], &r, NULL, buf, d);
+        if (!err)
+            ts->purge(ts->purge_arg, &r, c);
+        rt_yield_if_due();
     }
+    free(chain);
     return err;
 }
 
@@ -133,8 +136,9 @@ static void purge_one(struct txn_sys *ts, uint32_t slot, uint8_t *copy)
     if (committed && s->wanted && ts->purge != NULL) {
         struct diag d;
         diag_clear(&d);
-        enum err err = s->found ? find_blocks(ts, s, x, copy, &d) : ERR_OK;
-        for (uint32_t i = 0; i < s->nblocks && !err; i++)
+        const bool chain = s->found || s->partly;
+        enum err err = chain ? purge_chain(ts, s, x, TX_SCN(s->word), copy, &d) : ERR_OK;
+        for (uint32_t i = 0; i < s->nblocks && !err && !chain; i++)
             err = purge_block(ts, s->blocks[i], x, TX_SCN(s->word), copy, &d);
         if (err) /* what it would have purged stays: space is lost, nothing else */
             log_diag(ts->opt.log, LOG_ERROR, &d, "purging transaction %" PRIx64, x.v);

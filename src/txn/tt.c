@@ -143,7 +143,7 @@ enum err tt_take(struct txn_sys *ts, struct txn *t, struct diag *d)
     if (s->seq != 0)
         recycle(ts, slot);
     atomic_store_explicit(&s->purged, false, memory_order_relaxed);
-    s->found = s->wanted = false;
+    s->found = s->wanted = s->partly = false;
     atomic_store_explicit(&s->txn, t, memory_order_relaxed);
     atomic_store_explicit(&s->word, TX_WORD(TX_ACTIVE, 0), memory_order_relaxed);
     atomic_store_explicit(&s->seq, seq, memory_order_release);

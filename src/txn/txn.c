@@ -20,7 +20,7 @@ static struct txn *alloc_txn(struct txn_sys *ts, struct lane *lane)
     t->ts = ts;
     t->lane = lane;
     t->xid = XID_NONE;
-    t->begun = t->wanted = t->has_base = false;
+    t->begun = t->wanted = t->partly = t->has_base = false;
     t->stmt = 0;
     t->top = NULL;
     t->base = (struct snapshot){ 0 };
@@ -284,8 +284,10 @@ struct txn_mark txn_savepoint(struct txn *t)
 
 void txn_rollback_to(struct txn *t, struct txn_mark mark)
 {
-    if (t->last.v != mark.undo.v)
+    if (t->last.v != mark.undo.v) {
+        t->partly = true;
         rollback_chain(t, mark.undo);
+    }
     run_hooks(t, (uint32_t)mark.n, TXN_ROLLED_BACK, 0);
     if (t->owner != NULL)
         ges_unlock_since(t->owner, mark.ges_mark);

@@ -32,6 +32,7 @@ struct tx_slot {
     uint32_t *blocks; /* undo blocks with its records, in order */
     uint32_t nblocks;
     bool wanted; /* has records for the purge handler */
+    bool partly; /* some of its records were taken back by a savepoint */
     bool found; /* found at open: blocks are not known, counts in boot_left */
     _Atomic bool purged; /* may be recycled */
 };
@@ -256,6 +257,7 @@ struct txn {
     uint32_t slot;
     bool begun; /* its table entry is logged */
     bool wanted;
+    bool partly; /* as in struct tx_slot */
     scn_t begun_scn;
 
     uint32_t stmt;
