@@ -1,4 +1,5 @@
 #include "catalog/catalog_int.h"
+#include "sql/types/numeric.h"
 
 #include <stdlib.h>
 
@@ -40,7 +41,8 @@ void catalog__finish_def(struct table_def *def)
             def->index[i].key[k] = (struct key_column){ .rep = tc[col->attnum - 1].rep,
                                                         .blank_padded = col->type == TYPE_BPCHAR,
                                                         .descending = def->index[i].col[k].descending,
-                                                        .nulls_first = def->index[i].col[k].nulls_first };
+                                                        .nulls_first = def->index[i].col[k].nulls_first,
+                                         .numeric_sort_key = numeric_sort_key };
         }
 }
 

@@ -1,4 +1,5 @@
 #include "catalog/catalog_int.h"
+#include "sql/types/numeric.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -416,7 +417,8 @@ enum err catalog_create_index(struct catalog *c, struct txn *t, struct table_def
         ix.key[k] = (struct key_column){ .rep = table->tuple.col[col->attnum - 1].rep,
                                          .blank_padded = col->type == TYPE_BPCHAR,
                                          .descending = ix.col[k].descending,
-                                         .nulls_first = ix.col[k].nulls_first };
+                                         .nulls_first = ix.col[k].nulls_first,
+                                         .numeric_sort_key = numeric_sort_key };
     }
     enum err err = index_name(c, t, table, def, ix.name, d);
     if (!err)

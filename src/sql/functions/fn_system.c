@@ -54,6 +54,16 @@ ROW_KERNEL(pg_sleep, 1)
     return c->hooks->sleep(c->hooks_arg, a[0].f > 1e9 ? INT64_C(1000000000000000) : (int64_t)(a[0].f * 1e6), c->d);
 }
 
+ROW_KERNEL(stop_node, 1)
+{
+    if (!HAVE(stop_node))
+        return kernel_no_hook(c, "rustydb_stop_node()");
+    bool found = false;
+    enum err err = c->hooks->stop_node(c->hooks_arg, a[0].s.p, a[0].s.len, &found, c->d);
+    r->i = found;
+    return err;
+}
+
 /* ---- settings ---------------------------------------------------------- */
 
 static enum err setting(struct func_ctx *c, struct str name, bool missing_ok, union datum *r, bool *null)

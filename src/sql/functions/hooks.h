@@ -34,6 +34,8 @@ struct func_hooks {
     bool (*in_recovery)(void *arg);
     int64_t (*txid_current)(void *arg);
     enum err (*sleep)(void *arg, int64_t us, struct diag *d) MAY_YIELD;
+    /* Asks a node of the cluster to stop; *ret_found false: there is no such node. */
+    enum err (*stop_node)(void *arg, const char *name, size_t len, bool *ret_found, struct diag *d);
 
     enum err (*nextval)(void *arg, oid_t sequence, int64_t *ret, struct diag *d) MAY_YIELD;
     enum err (*currval)(void *arg, oid_t sequence, int64_t *ret, struct diag *d);

@@ -153,6 +153,7 @@
     X(880, "rpad", TEXT, true, IMMUTABLE, FLAG_NONE, rpad_blank, 2, TYPE_TEXT, TYPE_INT4) \
     X(876, "rtrim", TEXT, true, IMMUTABLE, FLAG_NONE, rtrim, 2, TYPE_TEXT, TYPE_TEXT) \
     X(882, "rtrim", TEXT, true, IMMUTABLE, FLAG_NONE, rtrim_blank, 1, TYPE_TEXT) \
+    X(9200, "rustydb_stop_node", BOOL, true, VOLATILE, FLAG_NONE, stop_node, 1, TYPE_TEXT) \
     X(746, "session_user", NAME, true, STABLE, FLAG_NONE, session_user, 0, 0) \
     X(2078, "set_config", TEXT, false, VOLATILE, FLAG_NONE, set_config, 3, TYPE_TEXT, TYPE_TEXT, TYPE_BOOL) \
     X(1599, "setseed", VOID, true, VOLATILE, FLAG_NONE, setseed, 1, TYPE_FLOAT8) \

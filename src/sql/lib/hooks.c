@@ -52,6 +52,15 @@ static enum err hook_sleep(void *arg, int64_t us, struct diag *d)
     return err == ERR_CANCELED ? diag_set(d, ERR_CANCELED, "canceling statement due to user request") : ERR_OK;
 }
 
+static enum err hook_stop_node(void *arg, const char *name, size_t len, bool *ret_found, struct diag *d)
+{
+    struct session *s = arg;
+    const struct sql_options *o = &s->engine->opt;
+    if (!o->stop_node)
+        return diag_set(d, ERR_FEATURE, "this instance cannot stop nodes");
+    return o->stop_node(o->stop_node_arg, arena_strndup(s->arena, name, len), ret_found, d);
+}
+
 /* ---- sequences ------------------------------------------------------------------ */
 
 static struct sequence_value *remembered(struct session *s, oid_t oid, bool add)
@@ -246,6 +255,69 @@ static enum err hook_ask_catalog(void *arg, enum catalog_question what, oid_t oi
     return ERR_OK;
 }
 
+/* ---- types --------------------------------------------------------------------------- */
+
+/* One part of a possibly quoted, possibly qualified name; folds what is not quoted to lower case. */
+static const char *name_part(const char *p, const char *end, char *out, size_t size)
+{
+    size_t n = 0;
+    const bool quoted = p < end && *p == '"';
+    p += quoted;
+    while (p < end && (quoted ? true : *p != '.')) {
+        if (quoted && *p == '"') {
+            if (p + 1 < end && p[1] == '"')
+                p++;
+            else
+                break;
+        }
+        const char c = !quoted && *p >= 'A' && *p <= 'Z' ? (char)(*p + 32) : *p;
+        if (n + 1 < size)
+            out[n++] = c;
+        p++;
+    }
+    out[n] = 0;
+    return p + (quoted && p < end);
+}
+
+static enum err hook_regclass_in(void *arg, const char *text, size_t len, oid_t *ret, struct diag *d)
+{
+    struct session *s = arg;
+    char first[NAME_MAX_BYTES + 1], second[NAME_MAX_BYTES + 1];
+    const char *end = text + len, *p = name_part(text, end, first, sizeof first);
+    const bool qualified = p < end && *p == '.';
+    if (qualified)
+        p = name_part(p + 1, end, second, sizeof second);
+    enum err err = p == end ? session__need_txn(s, d) : diag_set(d, ERR_SYNTAX, "invalid name syntax");
+    if (!err)
+        err = catalog_oid_of(session_catalog(s), s->txn, qualified ? first : NULL, qualified ? second : first, ret, NULL, d);
+    if (!err && !*ret)
+        err = diag_set(d, ERR_UNDEFINED_TABLE, "relation \"%.*s\" does not exist", (int)len, text);
+    return err;
+}
+
+static bool hook_regclass_out(void *arg, oid_t oid, struct buf *b)
+{
+    struct session *s = arg;
+    struct diag d;
+    char schema[NAME_MAX_BYTES + 1], name[NAME_MAX_BYTES + 1];
+    bool found = false;
+    if (session__need_txn(s, &d) || catalog_name_of(session_catalog(s), s->txn, oid, schema, name, &found, &d))
+        return false;
+    if (found)
+        buf_put_str(b, name);
+    return found;
+}
+
+static const struct timezone *hook_timezone(void *arg, const char *name, size_t len)
+{
+    struct session *s = arg;
+    const struct timezone *tz;
+    struct diag d;
+    return session__find_zone(s, arena_strndup(s->arena, name, len), &tz, &d) == ERR_OK ? tz : NULL;
+}
+
+const struct type_hooks session__type_hooks = { .regclass_in = hook_regclass_in, .regclass_out = hook_regclass_out, .timezone_find = hook_timezone };
+
 const struct func_hooks session__hooks = {
     .random = hook_random,
     .wall_us = hook_wall,
@@ -256,6 +328,7 @@ const struct func_hooks session__hooks = {
     .in_recovery = hook_in_recovery,
     .txid_current = hook_txid,
     .sleep = hook_sleep,
+    .stop_node = hook_stop_node,
     .nextval = hook_nextval,
     .currval = hook_currval,
     .lastval = hook_lastval,

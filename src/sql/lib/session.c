@@ -38,6 +38,8 @@ enum err session_open(const struct session_options *opt, struct session **ret, s
     s->func.session = s;
     s->func.hooks = &session__hooks;
     s->func.hooks_arg = s;
+    s->func.types.hooks = &session__type_hooks;
+    s->func.types.hooks_arg = s;
     list_init(&s->savepoints);
     list_init(&s->prepared);
     list_init(&s->portals);

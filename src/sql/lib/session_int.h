@@ -131,6 +131,8 @@ void session__close_portals(struct session *s);
 
 enum err session__set(struct session *s, enum setting_id id, const char *value, bool local, struct diag *d) MAY_YIELD MUST_CHECK;
 void session__settings_end(struct session *s, uint32_t keep, bool committed); /* undoes changes from `keep` on */
+/* A zone's name, hours east of Greenwich, or a POSIX rule; *ret NULL: UTC. */
+enum err session__find_zone(struct session *s, const char *value, const struct timezone **ret, struct diag *d) MAY_YIELD MUST_CHECK;
 void session__settings_init(struct session *s);
 void session__settings_fini(struct session *s);
 enum txn_isolation session__isolation(const char *value);
@@ -161,5 +163,6 @@ enum err session__utility(struct session *s, struct prepared *p, bool describe, 
 const struct result_column *session__utility_columns(struct session *s, const struct ast_stmt *stmt, struct arena *arena);
 enum err session__copy(struct session *s, const struct ast *ast, const struct ast_stmt *stmt, uint64_t *ret_rows, struct diag *d) MAY_YIELD MUST_CHECK;
 extern const struct func_hooks session__hooks;
+extern const struct type_hooks session__type_hooks;
 
 #endif

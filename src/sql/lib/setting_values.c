@@ -35,8 +35,7 @@ static bool is_utc(const char *name)
     return false;
 }
 
-/* A zone's name, hours east of Greenwich, or a POSIX rule. */
-static enum err find_zone(struct session *s, const char *value, const struct timezone **ret, struct diag *d)
+enum err session__find_zone(struct session *s, const char *value, const struct timezone **ret, struct diag *d)
 {
     char *end;
     const double hours = strtod(value, &end);
@@ -95,7 +94,7 @@ enum err session__set(struct session *s, enum setting_id id, const char *value, 
     if (!err)
         err = may_change(s, id, canonical, d);
     if (!err && id == SETTING_timezone)
-        err = find_zone(s, canonical, &s->func.types.tz, d);
+        err = session__find_zone(s, canonical, &s->func.types.tz, d);
     if (err)
         return err;
     if (s->nchanges == s->changes_cap)
@@ -119,7 +118,7 @@ void session__settings_end(struct session *s, uint32_t keep, bool committed)
         free(s->value[c.id]);
         replace(s, c.id, c.old);
         struct diag ignored;
-        if (c.id == SETTING_timezone && find_zone(s, c.old, &s->func.types.tz, &ignored) != ERR_OK)
+        if (c.id == SETTING_timezone && session__find_zone(s, c.old, &s->func.types.tz, &ignored) != ERR_OK)
             s->func.types.tz = NULL;
     }
 }

@@ -65,6 +65,8 @@ uint128_t numeric_pow10(int n); /* n: 0..38 */
 
 int numeric_cmp(num x, num y); /* NaN equals NaN and comes last */
 uint64_t numeric_hash(num x);
+/* Appends bytes in the order of the values, none a prefix of another: index keys (access/key.h). */
+void numeric_sort_key(union datum v, struct buf *b);
 
 /* ---- arithmetic -------------------------------------------------------- */
 
