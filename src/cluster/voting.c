@@ -1,5 +1,6 @@
 #include "cluster/voting.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -12,6 +13,7 @@ struct voting {
     char path[512];
     struct rt_mutex mutex; /* of own, and of the writes of it */
     struct slot own;
+    _Atomic enum slot_state state; /* own.state, for readers without the mutex */
     uint8_t *page; /* one slot, aligned; mutex */
     struct rt_mutex scan_mutex; /* of all */
     uint8_t *all; /* the whole file, aligned */
@@ -135,6 +137,7 @@ enum err voting_write(struct voting *v, const struct cluster_member *m, enum slo
     rt_mutex_lock(&v->mutex);
     v->own.member = *m;
     v->own.state = state;
+    atomic_store(&v->state, state);
     v->own.epoch = MAX(v->own.epoch, epoch);
     const enum err err = write_own(v, d);
     rt_mutex_unlock(&v->mutex);
@@ -151,7 +154,7 @@ enum err voting_beat(struct voting *v, struct diag *d)
 
 enum slot_state voting_state(const struct voting *v)
 {
-    return v->own.state;
+    return atomic_load(&((struct voting *)(uintptr_t)v)->state);
 }
 
 /* ---- reading -------------------------------------------------------------------- */
