@@ -614,20 +614,19 @@ enum err redo_open(const struct redo_options *opt, struct redo **ret, struct dia
 {
     assert(opt->start % REDO_LOG_BLOCK == 0);
     assert(opt->buffer_bytes % REDO_LOG_BLOCK == 0);
-    assert(opt->file_bytes % REDO_LOG_BLOCK == 0);
     assert(opt->buffer_bytes >= REDO_BUFFER_BYTES_MIN);
-    assert(opt->file_bytes >= REDO_FILE_BYTES_MIN);
     struct redo *r = xcalloc(1, sizeof(*r));
     r->opt = *opt;
     r->opt.dir = xstrdup(opt->dir);
+    r->opt.file_bytes = ALIGN_UP(MAX(opt->file_bytes, (uint64_t)REDO_FILE_BYTES_MIN), (uint64_t)REDO_LOG_BLOCK);
     r->buffer = rt_alloc_aligned(opt->buffer_bytes);
     r->kick = rt_channel_new(1);
     r->provider_kick = rt_channel_new(1);
     list_init(&r->flush_waiters);
     list_init(&r->room_waiters);
-    r->urgent_bytes = MAX(opt->file_bytes / 8, (uint64_t)charge_for(REDO_RECORD_MAX));
+    r->urgent_bytes = MAX(r->opt.file_bytes / 8, (uint64_t)charge_for(REDO_RECORD_MAX));
 
-    enum err err = log_chain_open(opt->dir, opt->thread, opt->start, opt->file_bytes, &r->chain, d);
+    enum err err = log_chain_open(opt->dir, opt->thread, opt->start, r->opt.file_bytes, &r->chain, d);
     if (!err)
         err = write_open_block(r, d);
     if (!err)

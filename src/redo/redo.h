@@ -42,7 +42,7 @@ struct redo_options {
     uint16_t thread;
     incarnation_t incarnation; /* stamped into log blocks: what an earlier owner wrote never passes for ours */
     lsn_t start; /* where the thread goes on (from the control file or recovery), a multiple of REDO_LOG_BLOCK */
-    uint64_t file_bytes; /* size of a log file (64 MiB) */
+    uint64_t file_bytes; /* size of a log file (64 MiB); at least REDO_FILE_BYTES_MIN is taken */
     uint32_t buffer_bytes; /* log buffer (16 MiB) */
     struct scn_clock *scn;
     struct log *log;
@@ -50,7 +50,10 @@ struct redo_options {
     void (*fatal)(void *arg, const struct diag *d);
     void *fatal_arg;
 };
-/* Writes a log block that marks the new owner: the thread goes on at `start`, and whatever lies there is void. */
+/*
+ * Writes a log block that marks the new owner: the thread goes on at `start`, and whatever lies there is void. The control file names
+ * the incarnation (and start as checkpoint) before: recovery reads only what is that owner's.
+ */
 enum err redo_open(const struct redo_options *opt, struct redo **ret, struct diag *d) MAY_YIELD MUST_CHECK;
 void redo_close(struct redo *r) MAY_YIELD; /* flushes */
 
@@ -89,7 +92,10 @@ void redo_on_flush_begin(struct redo *r, void (*fn)(void *arg, lsn_t upto), void
 /* No listener is called with this arg any more when it returns. Not from a listener. */
 void redo_remove_listeners(struct redo *r, void *arg) MAY_YIELD;
 
-/* Log files wholly before this position may be recycled. It is durable (<= redo_durable()) and in the control file already. */
+/*
+ * Log files wholly before this position may be recycled. The order: redo_flush(checkpoint), since a checkpoint beyond the end of the
+ * log is taken for damage (R8); the control file; then this.
+ */
 void redo_set_checkpoint(struct redo *r, lsn_t checkpoint);
 
 /* ---- reading: recovery and tools --------------------------------------- */

@@ -34,14 +34,18 @@ enum err space_segment_free(struct space *s, struct seg seg, struct diag *d) MAY
  */
 enum err space_find(struct space *s, struct seg seg, uint32_t bytes, struct dba *ret, bool *ret_fresh, struct diag *d) MAY_YIELD MUST_CHECK;
 enum err space_use_block(struct space *s, struct mtr *m, struct seg seg, struct dba fresh, struct diag *d) MAY_YIELD MUST_CHECK;
-/* The block turned out not to fit, or has gained room: corrects its class (a mini-transaction of its own, and only when the class changes). */
+/* Without pins. The block turned out not to fit, or has gained room: corrects its class (a mini-transaction of its own, and only when the class changes). */
 enum err space_note(struct space *s, struct seg seg, struct dba dba, uint32_t free_bytes, struct diag *d) MAY_YIELD MUST_CHECK;
-/* A fresh block for a B-tree page or an overflow piece (never offered by space_find again); taken with space_use_block(). */
+/* A fresh block for a B-tree page or an overflow piece (never the segment's first block, never offered by space_find again); taken with space_use_block(). */
 enum err space_take(struct space *s, struct seg seg, struct dba *ret, struct diag *d) MAY_YIELD MUST_CHECK;
-void space_untake(struct space *s, struct seg seg, struct dba dba); /* not used after all */
+void space_untake(struct space *s, struct seg seg, struct dba dba); /* not used after all; also what space_find() gave as fresh */
 enum err space_give_back(struct space *s, struct seg seg, struct dba dba, struct diag *d) MAY_YIELD MUST_CHECK; /* free for space_take again */
 
-/* The segment's formatted data blocks, for scans: extents in the order of the segment header; the list is one moment's. */
+/*
+ * The blocks of the segment that may be formatted, for scans: extents in the order of the segment header; the list is one moment's.
+ * Among them are blocks of other kinds (lists of extents, overflow pieces), blocks handed out but not yet formatted, and those with
+ * contents of a segment that had the extent before: a scan checks type and seg_id. s_read 0: the current state.
+ */
 struct space_extent {
     struct dba first; /* first data block */
     uint32_t blocks; /* formatted ones from there */
