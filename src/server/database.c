@@ -130,6 +130,7 @@ static void note_checkpoint(void *arg, struct control *c)
 static enum err advance_checkpoint(struct instance *in, lsn_t to, struct diag *d)
 {
     struct closing cl = { in, to, txn_xid_seq(in->ts) };
+    redo_flush(in->redo, to); /* a checkpoint beyond the end of the log would be taken for damage (R8) */
     enum err err = instance__control_update(in, note_checkpoint, &cl, d);
     if (err)
         return err;
