@@ -107,7 +107,7 @@ struct index_key {
     struct expr *lower, *upper; /* in the order of values, whatever the column's direction; NULL: open */
     bool lower_exclusive, upper_exclusive;
     bool unique; /* all columns of a unique index are equal to something: at most one row (nin == 0) */
-    struct expr_list cond; /* the same as conditions, for EXPLAIN: input 0 = attnum[] of the scan, or input 1 in a look-up join */
+    struct expr_list cond; /* the same as conditions on the row found (entries may be stale): input 0 = attnum[]; in a look-up join 0 = left, 1 = attnum[] */
 };
 
 /* One table whose rows are locked or changed, as columns of the child's row. */

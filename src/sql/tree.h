@@ -57,6 +57,7 @@ struct expr_list {
 struct agg_call {
     const struct aggregate *agg;
     struct expr *arg; /* NULL: count(*) */
+    struct expr *arg2; /* second argument (string_agg); NULL: none */
     struct expr *filter; /* NULL: none */
     bool distinct;
 };

@@ -150,6 +150,7 @@ struct expr *an__sublink(struct an *an, struct level *lv, const struct ast_expr 
 struct expr *an__array_op(struct an *an, struct level *lv, const struct ast_expr *a);
 struct expr *an__in(struct an *an, struct level *lv, const struct ast_expr *a);
 const char *an__place_name(enum an_place p);
+int an__location(const struct expr *e); /* where its text begins, as PostgreSQL reports it */
 bool an__has_vars(const struct expr *e); /* of this level */
 bool an__has_volatile(const struct expr *e);
 struct expr *an__bool_list(struct an *an, enum expr_kind kind, struct expr **v, uint32_t n, int location);

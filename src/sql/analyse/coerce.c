@@ -8,9 +8,14 @@
 
 #define CANDIDATES_MAX 256
 
+static bool takes_any(oid_t type)
+{
+    return type == TYPE_ANY || type == TYPE_ANYELEMENT || type == TYPE_ANYNONARRAY;
+}
+
 bool an__can_coerce(oid_t from, oid_t to, enum cast_context how)
 {
-    if (from == to || from == TYPE_UNKNOWN)
+    if (from == to || from == TYPE_UNKNOWN || takes_any(to))
         return true;
     const struct cast *c = cast_find(from, to);
     return c != NULL && c->context <= how;
@@ -76,6 +81,8 @@ static struct expr *apply_typmod(struct an *an, struct expr *e, int32_t typmod, 
 
 struct expr *an__try_coerce(struct an *an, struct expr *e, oid_t type, int32_t typmod, enum cast_context how, bool is_explicit, int location)
 {
+    if (takes_any(type))
+        type = e->type == TYPE_UNKNOWN ? TYPE_TEXT : e->type;
     if (e->type == TYPE_UNKNOWN && type != TYPE_UNKNOWN && e->kind == EXPR_CONST)
         e = literal_to_type(an, e, type);
     else if (e->type == TYPE_UNKNOWN && type != TYPE_UNKNOWN && e->kind == EXPR_PARAM)
@@ -106,7 +113,7 @@ struct expr *an__coerce_specific(struct an *an, struct expr *e, oid_t type, cons
 {
     struct expr *r = an__try_coerce(an, e, type, -1, CAST_ASSIGNMENT, false, -1);
     if (r == NULL)
-        an__fail(an, ERR_DATATYPE_MISMATCH, e->location, "argument of %s must be type %s, not type %s", what, an__type_name(an, type),
+        an__fail(an, ERR_DATATYPE_MISMATCH, an__location(e), "argument of %s must be type %s, not type %s", what, an__type_name(an, type),
                  an__type_name(an, e->type));
     return r;
 }
@@ -119,7 +126,7 @@ struct expr *an__coerce_assign(struct an *an, struct expr *e, const struct colum
     diag_set(an->d, ERR_DATATYPE_MISMATCH, "column \"%s\" is of type %s but expression is of type %s", col->name,
              an__type_name(an, col->type), an__type_name(an, e->type));
     diag_hint(an->d, "You will need to rewrite or cast the expression.");
-    an__position(an, e->location >= 0 ? e->location : location);
+    an__position(an, an__location(e) >= 0 ? an__location(e) : location);
     an__throw(an);
 }
 
@@ -143,7 +150,7 @@ oid_t an__common_type(struct an *an, struct expr *const *e, uint32_t n, const ch
         } else if (bt->category != nt->category) {
             if (what == NULL)
                 return 0;
-            an__fail(an, ERR_DATATYPE_MISMATCH, e[i]->location, "%s types %s and %s cannot be matched", what, an__type_name(an, best),
+            an__fail(an, ERR_DATATYPE_MISMATCH, an__location(e[i]), "%s types %s and %s cannot be matched", what, an__type_name(an, best),
                      an__type_name(an, next));
         } else if (!bt->preferred && an__can_coerce(best, next, CAST_IMPLICIT) && !an__can_coerce(next, best, CAST_IMPLICIT)) {
             best = next;
@@ -156,7 +163,7 @@ struct expr *an__coerce_common(struct an *an, struct expr *e, oid_t type, const 
 {
     struct expr *r = an__try_coerce(an, e, type, -1, CAST_IMPLICIT, false, -1);
     if (r == NULL)
-        an__fail(an, ERR_CANNOT_COERCE, e->location, "%s could not convert type %s to %s", what, an__type_name(an, e->type),
+        an__fail(an, ERR_CANNOT_COERCE, an__location(e), "%s could not convert type %s to %s", what, an__type_name(an, e->type),
                  an__type_name(an, type));
     return r;
 }
@@ -417,7 +424,7 @@ static const struct func *find_function(struct an *an, const char *name, const o
     const size_t total = MIN(func_candidates(name, all, CANDIDATES_MAX), (size_t)CANDIDATES_MAX);
     uint32_t n = 0;
     for (size_t i = 0; i < total; i++) {
-        if (all[i]->variadic_any) {
+        if (all[i]->variadic_any && nargs >= all[i]->nargs) {
             *ret_any = true;
             return all[i];
         }
@@ -451,7 +458,7 @@ struct expr *an__function(struct an *an, const char *schema, const char *name, s
     e->func.args.n = nargs;
     e->func.args.v = AN_ARRAY(an, struct expr *, nargs);
     for (uint32_t i = 0; i < nargs; i++) {
-        const oid_t want = !fn->variadic_any ? fn->args[i] : in[i] == TYPE_UNKNOWN ? TYPE_TEXT : in[i];
+        const oid_t want = i < fn->nargs ? fn->args[i] : TYPE_ANY;
         e->func.args.v[i] = an__coerce(an, args[i], want, -1, CAST_IMPLICIT, false, location);
     }
     return e;
@@ -462,13 +469,18 @@ const struct aggregate *an__find_aggregate(struct an *an, const char *name, cons
     const struct aggregate *all[CANDIDATES_MAX];
     struct candidate c[CANDIDATES_MAX];
     const size_t total = MIN(aggregate_candidates(name, all, CANDIDATES_MAX), (size_t)CANDIDATES_MAX);
+    oid_t args[CANDIDATES_MAX][2];
     uint32_t n = 0;
     bool any = false;
     if (total == 0)
         return NULL;
     for (size_t i = 0; i < total; i++)
-        if (all[i]->nargs == nargs)
-            c[n++] = (struct candidate){ all[i], &all[i]->arg };
+        if (all[i]->nargs == nargs) {
+            args[n][0] = all[i]->arg;
+            args[n][1] = all[i]->arg2;
+            c[n] = (struct candidate){ all[i], args[n] };
+            n++;
+        }
     const struct aggregate *agg = choose(c, n, in, nargs, &any);
     if (agg == NULL)
         function_error(an, name, in, nargs, any, location);

@@ -150,6 +150,10 @@ static void put_agg(struct out *o, const struct expr *e)
         put(o, e->agg.arg);
     else
         buf_put_u8(o->b, '*');
+    if (e->agg.arg2 != NULL) {
+        buf_put_str(o->b, ", ");
+        put(o, e->agg.arg2);
+    }
     buf_put_u8(o->b, ')');
     if (e->agg.filter != NULL) {
         buf_put_str(o->b, " FILTER (WHERE ");

@@ -100,13 +100,16 @@ static struct expr *aggregate_call(struct an *an, struct level *lv, const struct
     e->agg.distinct = a->func.distinct;
     if (agg->nargs > 0)
         e->agg.arg = an__coerce(an, args[0], agg->arg, -1, CAST_IMPLICIT, false, a->location);
+    if (agg->nargs > 1)
+        e->agg.arg2 = an__coerce(an, args[1], agg->arg2, -1, CAST_IMPLICIT, false, a->location);
     if (a->func.filter != NULL) {
         const enum an_place place = lv->place;
         e->agg.filter = an__coerce_bool(an, an__expr(an, lv, a->func.filter, AN_FILTER), "FILTER");
         lv->place = place;
     }
-    if (e->agg.distinct && type_by_oid(agg->arg)->cmp == NULL)
-        an__fail(an, ERR_UNDEFINED_FUNCTION, a->location, "could not identify an equality operator for type %s", an__type_name(an, agg->arg));
+    if (e->agg.distinct && type_by_oid(e->agg.arg->type)->cmp == NULL)
+        an__fail(an, ERR_UNDEFINED_FUNCTION, a->location, "could not identify an equality operator for type %s",
+                 an__type_name(an, e->agg.arg->type));
     lv->q->has_aggs = true;
     return e;
 }
@@ -134,8 +137,6 @@ static void check_plain_function(struct an *an, const struct ast_expr *a)
         an__fail(an, ERR_WRONG_OBJECT_TYPE, a->location, "FILTER specified, but %s is not an aggregate function", name);
     if (a->func.order.n > 0)
         an__fail(an, ERR_WRONG_OBJECT_TYPE, a->location, "ORDER BY specified, but %s is not an aggregate function", name);
-    if (strcmp(name, "generate_series") == 0)
-        an__unsupported(an, a->location, "generate_series outside FROM");
 }
 
 static struct expr *function(struct an *an, struct level *lv, const struct ast_expr *a)
@@ -165,8 +166,11 @@ static struct expr *function(struct an *an, struct level *lv, const struct ast_e
         in[i] = args[i]->type;
     }
     if (!is_agg) {
+        if (strcmp(a->func.name, "generate_series") == 0)
+            an__unsupported(an, a->location, "generate_series outside FROM");
+        struct expr *call = an__function(an, a->func.schema, a->func.name, args, n, a->location);
         check_plain_function(an, a);
-        return an__function(an, a->func.schema, a->func.name, args, n, a->location);
+        return call;
     }
     lv->in_agg = false;
     return aggregate_call(an, lv, a, an__find_aggregate(an, a->func.name, in, n, a->location), args);
@@ -465,6 +469,38 @@ struct expr *an__expr(struct an *an, struct level *lv, const struct ast_expr *a,
 }
 
 /* ---- properties ---------------------------------------------------------------------------- */
+
+static bool leftmost(void *arg, const struct expr *e)
+{
+    int *best = arg;
+    const int at = an__location(e);
+    if (at >= 0 && (*best < 0 || at < *best))
+        *best = at;
+    return true;
+}
+
+int an__location(const struct expr *e)
+{
+    int best = e->location;
+    switch (e->kind) {
+    case EXPR_FUNC:
+    case EXPR_CAST:
+    case EXPR_TYPMOD:
+    case EXPR_AND:
+    case EXPR_OR:
+    case EXPR_NOT:
+    case EXPR_IS_NULL:
+    case EXPR_BOOL_TEST:
+    case EXPR_DISTINCT:
+    case EXPR_NULLIF:
+    case EXPR_IN:
+        expr_children(e, leftmost, &best);
+        break;
+    default:
+        break;
+    }
+    return best;
+}
 
 static bool no_vars(void *arg, const struct expr *e)
 {

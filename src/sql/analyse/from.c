@@ -75,7 +75,7 @@ static void apply_column_aliases(struct an *an, struct rte *rte, const struct as
         if (!rte->col[i].dropped)
             rte->col[i].name = r->columns.v[named++];
     if (named < r->columns.n)
-        an__fail(an, ERR_COLUMN_REFERENCE, r->location, "table \"%s\" has %u columns available but %u columns specified", rte->name, named,
+        an__fail(an, ERR_COLUMN_REFERENCE, -1, "table \"%s\" has %u columns available but %u columns specified", rte->name, named,
                  r->columns.n);
 }
 

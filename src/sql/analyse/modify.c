@@ -287,7 +287,7 @@ static void set_columns(struct an *an, struct level *lv, const struct table_def 
         const uint16_t col = target_column(an, t, at);
         for (uint16_t j = 0; j < q->ntargets; j++)
             if (q->target[j].attnum == col + 1)
-                an__fail(an, ERR_SYNTAX, at->location, "multiple assignments to same column \"%s\"", at->name);
+                an__fail(an, ERR_SYNTAX, -1, "multiple assignments to same column \"%s\"", at->name);
         struct expr *e = at->expr->kind == AST_DEFAULT
                              ? an__column_default(an, t, col)
                              : an__coerce_assign(an, an__expr(an, lv, at->expr, AN_UPDATE), &t->col[col], at->location);

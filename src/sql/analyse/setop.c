@@ -66,6 +66,13 @@ static struct query *side_of(struct an *an, struct level *lv, const struct ast_s
     return an__select(an, lv->outer, s, true, lv->ctes);
 }
 
+static int first_location(const struct ast_expr *a)
+{
+    while (a->kind == AST_OP && a->op.left != NULL)
+        a = a->op.left;
+    return a->location;
+}
+
 static void sort_by_result(struct an *an, const struct ast_sorts *order)
 {
     for (uint32_t i = 0; i < order->n; i++) {
@@ -75,7 +82,7 @@ static void sort_by_result(struct an *an, const struct ast_sorts *order)
         diag_set(an->d, ERR_FEATURE, "invalid UNION/INTERSECT/EXCEPT ORDER BY clause");
         diag_detail(an->d, "Only result column names can be used, not expressions or functions.");
         diag_hint(an->d, "Add the expression/function to every SELECT, or move the UNION into a FROM clause.");
-        an__position(an, a->location);
+        an__position(an, first_location(a));
         an__throw(an);
     }
 }

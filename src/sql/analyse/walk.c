@@ -25,10 +25,11 @@ static uint32_t part_count(const struct expr *e)
         return 1;
     case EXPR_DISTINCT:
     case EXPR_NULLIF:
-    case EXPR_AGG:
     case EXPR_SUBLINK:
     case EXPR_SUBPLAN:
         return 2;
+    case EXPR_AGG:
+        return 3;
     case EXPR_FUNC:
         return e->func.args.n;
     case EXPR_AND:
@@ -63,7 +64,7 @@ static struct expr **part(struct expr *e, uint32_t i)
     case EXPR_NULLIF:
         return i == 0 ? &e->pair.left : &e->pair.right;
     case EXPR_AGG:
-        return i == 0 ? &e->agg.arg : &e->agg.filter;
+        return i == 0 ? &e->agg.arg : i == 1 ? &e->agg.arg2 : &e->agg.filter;
     case EXPR_SUBLINK:
         return i == 0 ? &e->sublink.test : &e->sublink.column;
     case EXPR_SUBPLAN:
@@ -189,7 +190,7 @@ static bool same_node(const struct expr *a, const struct expr *b)
     case EXPR_IN:
         return a->in.fn == b->in.fn && a->in.negated == b->in.negated;
     case EXPR_AGG:
-        return a->agg.agg == b->agg.agg && a->agg.distinct == b->agg.distinct && !a->agg.arg == !b->agg.arg && !a->agg.filter == !b->agg.filter;
+        return a->agg.agg == b->agg.agg && a->agg.distinct == b->agg.distinct && !a->agg.arg == !b->agg.arg && !a->agg.arg2 == !b->agg.arg2 && !a->agg.filter == !b->agg.filter;
     case EXPR_CASE:
         return !a->cases.test == !b->cases.test;
     case EXPR_SUBLINK:

@@ -381,6 +381,10 @@ struct ast_expr *conv__expr(struct conv *c, const Node *n)
 
 /* ---- queries --------------------------------------------------------------- */
 
+/* libpg_query orders this one enumeration differently from PostgreSQL's header. */
+enum { PARSER_LIMIT_DEFAULT, PARSER_LIMIT_COUNT, PARSER_LIMIT_WITH_TIES };
+
+
 static struct ast_targets convert_targets(struct conv *c, const List *l)
 {
     struct ast_targets r = { .n = (uint32_t)list_length(l) };
@@ -583,7 +587,7 @@ struct ast_select *conv__select(struct conv *c, const SelectStmt *s)
     r->order = convert_sorts(c, s->sortClause);
     r->limit = conv__expr(c, s->limitCount);
     r->offset = conv__expr(c, s->limitOffset);
-    r->with_ties = s->limitOption == LIMIT_OPTION_WITH_TIES;
+    r->with_ties = (int)s->limitOption == PARSER_LIMIT_WITH_TIES;
     convert_locking(c, s->lockingClause, r);
     r->location = select_location(r);
     conv__leave(c);
