@@ -9,7 +9,8 @@
 
 typedef enum err record_fn(void *arg, struct recovery_thread *t, const struct redo_record *r, struct diag *d);
 
-static enum err read_thread(const struct recovery_options *opt, struct recovery_thread *t, record_fn *fn, void *arg, struct diag *d)
+/* Up to the end of the log, or, once that is known, so many records. */
+static enum err read_thread(const struct recovery_options *opt, struct recovery_thread *t, uint64_t limit, record_fn *fn, void *arg, struct diag *d)
 {
     struct redo_reader *reader = NULL;
     struct redo_record *rec = xmalloc(sizeof(*rec));
@@ -20,25 +21,17 @@ static enum err read_thread(const struct recovery_options *opt, struct recovery_
             redo_reader_known_durable(reader, opt->known_durable[t->thread]);
     }
     bool end = false;
-    while (!err) {
+    for (uint64_t n = 0; n < limit && !err; n++) {
         err = redo_read(reader, rec, &end, d);
         if (err || end)
             break;
         err = fn(arg, t, rec, d);
         rt_yield_if_due();
     }
-    if (!err)
+    if (end)
         t->end = redo_reader_position(reader);
     redo_reader_close(reader);
     free(rec);
-    return err;
-}
-
-static enum err read_all(const struct recovery_options *opt, const struct recovery_result *r, record_fn *fn, void *arg, struct diag *d)
-{
-    enum err err = ERR_OK;
-    for (unsigned i = 0; i < r->nthreads && !err; i++)
-        err = read_thread(opt, &r->threads[i], fn, arg, d);
     return err;
 }
 
@@ -80,7 +73,9 @@ static enum err analyse_record(void *arg, struct recovery_thread *t, const struc
 enum err recovery__analyse(const struct recovery_options *opt, struct recovery_result *r, struct rset *set, struct diag *d)
 {
     struct analysis a = { opt, r, set };
-    const enum err err = read_all(opt, r, analyse_record, &a, d);
+    enum err err = ERR_OK;
+    for (unsigned i = 0; i < r->nthreads && !err; i++)
+        err = read_thread(opt, &r->threads[i], UINT64_MAX, analyse_record, &a, d);
     r->blocks = rset_count(set);
     return err ? diag_wrap(d, err, "analysing the redo") : ERR_OK;
 }
@@ -156,7 +151,9 @@ enum err recovery__gather(const struct recovery_options *opt, const struct recov
 {
     struct rpart p = { .arena = arena_new("recovery vectors", 0), .blocks = u64map_new(1024) };
     struct gathering g = { set, &p, part, parts };
-    const enum err err = read_all(opt, r, gather_record, &g, d);
+    enum err err = ERR_OK;
+    for (unsigned i = 0; i < r->nthreads && !err; i++)
+        err = read_thread(opt, &r->threads[i], r->threads[i].records, gather_record, &g, d);
     if (err) {
         recovery__part_fini(&p);
         return diag_wrap(d, err, "reading the redo again");

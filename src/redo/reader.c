@@ -97,14 +97,25 @@ static enum err read_block(struct redo_reader *r, lsn_t lsn, const uint8_t **ret
 
 /* ---- the tail (R8) --------------------------------------------------------- */
 
-/* Highest position that any intact block of this thread's files claims durable, wherever it lies. */
-static enum err highest_claim(struct redo_reader *r, lsn_t *ret, struct diag *d)
+/* Where in a file a claim beyond `lsn` can be: blocks claim no more than their own position. UINT64_MAX: nowhere. */
+static uint64_t claims_from(const struct log_file_info *f, lsn_t lsn)
+{
+    if (!f->valid || f->header.start >= lsn)
+        return REDO_LOG_BLOCK;
+    return f->header.start + f->header.data_bytes <= lsn ? UINT64_MAX : REDO_LOG_BLOCK + (lsn - f->header.start);
+}
+
+/* Highest position beyond `lsn` that any intact block of this thread's files claims durable, wherever it lies; or less. */
+static enum err highest_claim(struct redo_reader *r, lsn_t lsn, lsn_t *ret, struct diag *d)
 {
     lsn_t highest = 0;
     r->chunk_len = 0;
     for (unsigned i = 0; i < r->nfiles; i++) {
+        const uint64_t from = claims_from(&r->files[i], lsn);
+        if (from == UINT64_MAX)
+            continue;
         enum err err = open_sequence(r, r->files[i].sequence, d);
-        for (uint64_t at = REDO_LOG_BLOCK; !err; at += CHUNK_BYTES) {
+        for (uint64_t at = from; !err; at += CHUNK_BYTES) {
             size_t got = 0;
             err = rt_pread(r->open_file, r->chunk, CHUNK_BYTES, at, &got, d);
             for (size_t k = 0; !err && k + REDO_LOG_BLOCK <= got; k += REDO_LOG_BLOCK) {
@@ -131,7 +142,7 @@ static enum err end_or_damage(struct redo_reader *r, lsn_t lsn, struct diag *d)
     if (f != NULL)
         log_file_path(path, r->dir, r->thread, f->sequence);
     lsn_t claimed = 0;
-    enum err err = highest_claim(r, &claimed, d);
+    enum err err = highest_claim(r, lsn, &claimed, d);
     if (err)
         return err;
     const lsn_t durable = MAX(MAX(claimed, r->known_durable), r->from);
