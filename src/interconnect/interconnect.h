@@ -86,7 +86,8 @@ struct ic_part {
 };
 /*
  * Admits the message (copied; it will be delivered once if both incarnations live) or refuses it: ERR_RESOURCES when the lane's
- * queue is full, ERR_CLOSED when there is no such peer (any more), ERR_LIMIT when it exceeds frame_max_bytes. Never waits. Callable under an rt_spin. `node` may be oneself.
+ * queue is full, ERR_CLOSED when there is no such peer (any more), ERR_LIMIT when it exceeds frame_max_bytes. Never waits.
+ * Callable under an rt_spin. `node` may be oneself.
  */
 enum err ic_send(struct interconnect *ic, node_no node, enum ic_kind kind, uint64_t stripe, const struct ic_part *parts,
                  unsigned nparts) MUST_CHECK;
