@@ -93,8 +93,6 @@ static void do_acts(struct gcs *g, struct gcs_shard *s, struct dba dba, struct g
             g->cache.duty(g->cache.arg, h, a, block);
             continue;
         }
-        if (!s->open && a->msg.type != GCS_T_DECLARE)
-            continue; /* between installing and opening nothing but declarations is said; what matters is asked again */
         struct gcs_msg m = a->msg;
         m.dba = dba;
         m.epoch = s->epoch;
@@ -213,6 +211,11 @@ void gcs__settle(struct gcs *g, struct dba dba)
 
 /* ---- for the cache ------------------------------------------------------------------ */
 
+/*
+ * Between installing and opening, this node says nothing of its own accord: masters might not have heard its declaration. It does
+ * answer: a message of the new view can only come when all have declared.
+ */
+
 void gcs_ask(struct gcs *g, struct dba dba, struct gcs_holder *h, enum gcs_want want, bool copy_ok, scn_t s)
 {
     struct gcs_shard *shard = gcs__shard(g, dba);
@@ -224,7 +227,8 @@ void gcs_ask(struct gcs *g, struct dba dba, struct gcs_holder *h, enum gcs_want 
     GCS_COUNT(g, requests);
     if (me.master == me.self)
         GCS_COUNT(g, local_requests);
-    carry_out(g, shard, dba, h, &out);
+    if (shard->open) /* else it is sent on opening */
+        carry_out(g, shard, dba, h, &out);
     gcs_phase_took(g, GCS_PHASE_send, rt_now() - began);
 }
 
@@ -279,7 +283,9 @@ void gcs_write_end(struct gcs *g, struct dba dba, struct gcs_holder *h)
     struct gcs_out out;
     out.n = 0;
     gcs_holder_write_end(h, &me, &out);
-    carry_out(g, gcs__shard(g, dba), dba, h, &out);
+    struct gcs_shard *s = gcs__shard(g, dba);
+    if (s->open) /* else who keeps a past image asks */
+        carry_out(g, s, dba, h, &out);
 }
 
 void gcs_ask_write(struct gcs *g, struct dba dba, const struct gcs_holder *h)
@@ -290,14 +296,16 @@ void gcs_ask_write(struct gcs *g, struct dba dba, const struct gcs_holder *h)
     struct gcs_msg *m = gcs_out_send(&out, GCS_SEND, me.master, GCS_T_WRITE_ASK);
     m->scn = h->pi;
     m->node = me.self;
-    gcs__carry_out(g, gcs__shard(g, dba), dba, &out);
+    struct gcs_shard *s = gcs__shard(g, dba);
+    if (s->open) /* else it is asked again */
+        gcs__carry_out(g, s, dba, &out);
 }
 
-void gcs_answer_copy(struct gcs *g, struct dba dba, node_no to, uint64_t token, const uint8_t *block)
+void gcs_answer_copy(struct gcs *g, struct dba dba, node_no to, uint64_t token, epoch_t epoch, const uint8_t *block)
 {
-    struct gcs_shard *s = gcs__shard(g, dba);
-    if (!s->open)
-        return;
+    const struct gcs_shard *s = gcs__shard(g, dba);
+    if (epoch != s->epoch)
+        return; /* asked anew by now: two answers would be one too many */
     const struct gcs_msg m = { .type = GCS_T_COPY, .flags = block != NULL ? GCS_F_BLOCK : 0, .dba = dba, .epoch = s->epoch, .held = token };
     gcs__post(g, to, &m, block);
     if (block != NULL)

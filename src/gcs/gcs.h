@@ -75,7 +75,8 @@ void gcs_release(struct gcs *g, struct dba dba, struct gcs_holder *h); /* pins, 
 bool gcs_evict(struct gcs *g, struct dba dba, struct gcs_holder *h); /* false: not during a view change */
 void gcs_write_end(struct gcs *g, struct dba dba, struct gcs_holder *h);
 void gcs_ask_write(struct gcs *g, struct dba dba, const struct gcs_holder *h); /* its past image shall become superfluous */
-void gcs_answer_copy(struct gcs *g, struct dba dba, node_no to, uint64_t token, const uint8_t *block); /* NULL: take S */
+/* To a copy_asked() of that epoch. block NULL: take S. */
+void gcs_answer_copy(struct gcs *g, struct dba dba, node_no to, uint64_t token, epoch_t epoch, const uint8_t *block);
 
 /* ---- statistics --------------------------------------------------------------- */
 

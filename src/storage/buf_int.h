@@ -37,6 +37,7 @@ struct gcs;
 struct buf_copy_ask {
     node_no node;
     uint64_t token;
+    epoch_t epoch;
     scn_t s;
 };
 

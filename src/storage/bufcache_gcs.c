@@ -288,7 +288,7 @@ static void ship_copy(struct bufcache *bc, struct bent *e, const struct buf_copy
 {
     scn_raise(bc->opt.scn, ask->s);
     rt_spin_lock(&e->hint);
-    gcs_answer_copy(bc->opt.gcs, e->pin.dba, ask->node, ask->token, e->pin.data);
+    gcs_answer_copy(bc->opt.gcs, e->pin.dba, ask->node, ask->token, ask->epoch, e->pin.data);
     rt_spin_unlock(&e->hint);
     e->copies_given++;
 }
@@ -303,9 +303,9 @@ static void copy_asked(void *arg, struct dba dba, const struct gcs_msg *m)
     struct bufcache *bc = arg;
     struct part *p = buf__part(bc, dba);
     struct bent *e = buf__find(bc, p, dba);
-    const struct buf_copy_ask ask = { .node = m->node, .token = m->held, .s = m->scn };
+    const struct buf_copy_ask ask = { .node = m->node, .token = m->held, .epoch = m->epoch, .s = m->scn };
     if (e == NULL || !gives_copies(e) || (e->h.xpins > 0 && e->ncopies == BUF_COPIES_WAITING_MAX))
-        gcs_answer_copy(bc->opt.gcs, dba, ask.node, ask.token, NULL);
+        gcs_answer_copy(bc->opt.gcs, dba, ask.node, ask.token, ask.epoch, NULL);
     else if (e->h.xpins > 0)
         e->copies[e->ncopies++] = ask; /* served when the writer lets go; no new writer before */
     else
@@ -320,7 +320,7 @@ void buf__gcs_serve_copies(struct bufcache *bc, struct part *p, struct bent *e)
         if (gives_copies(e))
             ship_copy(bc, e, &e->copies[i]);
         else
-            gcs_answer_copy(bc->opt.gcs, e->pin.dba, e->copies[i].node, e->copies[i].token, NULL);
+            gcs_answer_copy(bc->opt.gcs, e->pin.dba, e->copies[i].node, e->copies[i].token, e->copies[i].epoch, NULL);
     }
     e->ncopies = 0;
 }

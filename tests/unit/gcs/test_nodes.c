@@ -9,10 +9,13 @@
 #include "cluster/cluster.h"
 #include "gcs/gcs.h"
 #include "grd/grd.h"
+#include "gcs/gcs_int.h"
 #include "interconnect/interconnect.h"
+#include "storage/buf_int.h"
 
 #define HOSTS 3u
 #define BLOCKS 10u
+#define BLOCKS_MAX 200u
 #define CHANGES_MAX 20000u
 
 struct scene {
@@ -27,19 +30,23 @@ struct scene {
 
 /* What is known beyond doubt, written under the pins of those who change it. */
 struct truth {
-    uint64_t value; /* of counter 0 */
-    scn_t version; /* seen last */
-    scn_t disk; /* seen last */
-    scn_t commit[CHANGES_MAX]; /* SCN of the i-th change, once it has one */
+    _Atomic uint64_t value; /* of counter 0 */
+    _Atomic scn_t version; /* seen last */
+    _Atomic scn_t disk; /* seen last */
+    _Atomic scn_t commit[CHANGES_MAX]; /* SCN of the i-th change, once it has one */
 };
+
+struct host;
 
 struct world {
     const struct scene *scene;
-    struct truth block[BLOCKS];
-    bool formatted;
-    unsigned started;
-    unsigned running; /* hosts that have not ended their work */
-    uint64_t adds, copies, promoted, shipped, past_images_most, deferred;
+    struct host *host[HOSTS + 1];
+    struct truth block[BLOCKS_MAX];
+    char dir[64];
+    _Atomic bool formatted;
+    _Atomic unsigned started;
+    _Atomic unsigned running; /* hosts that have not ended their work */
+    _Atomic uint64_t adds, copies, promoted, shipped, past_images_most, deferred;
 };
 
 struct host {
@@ -54,7 +61,8 @@ struct host {
     struct files *files;
     struct redo *redo;
     struct bufcache *bc;
-    unsigned busy; /* fibers */
+    _Atomic unsigned busy; /* fibers */
+    uint64_t until; /* they work so long, 0: a number of rounds */
 };
 
 static struct dba dba_of(uint32_t i)
@@ -68,7 +76,7 @@ static void print_log(void *arg, enum log_level level, const char *line, size_t 
 {
     const double now = (double)rt_now() / 1e9;
     if (getenv("SIM_LOG") != NULL)
-        fprintf(stderr, "%8.3f host %u %s", now, sim_host(), line);
+        fprintf(stderr, "%8.3f host %u %s", now, ((struct host *)arg)->no, line);
 }
 
 static scn_t hook_scn_now(void *arg) { return scn_now(&((struct host *)arg)->scn); }
@@ -85,17 +93,25 @@ static void ignore_snapshot(void *arg, node_no node, scn_t s) {}
 static void on_fatal(void *arg, const char *why) { panic("host %u: %s", ((struct host *)arg)->no, why); }
 static enum err nothing_to_recover(void *arg, struct diag *d) { return ERR_OK; }
 
+static void make_folders(struct host *h)
+{
+    struct diag d;
+    for (int i = 0; i < 6; i++) {
+        char path[80];
+        snprintf(path, sizeof(path), "%s%s", h->w->dir, (const char *[]){ "", "/data", "/undo", "/dw", "/redo", "/control" }[i]);
+        CHECK_OK(rt_mkdir(path, &d), &d);
+    }
+}
+
 static void open_storage(struct host *h, lsn_t start)
 {
     struct diag d;
-    for (int i = 0; i < 5; i++)
-        CHECK_OK(rt_mkdir((const char *[]){ "/db", "/db/data", "/db/undo", "/db/dw", "/db/redo" }[i], &d), &d);
-    CHECK_OK(files_open("/db", false, &h->files, &d), &d);
+    CHECK_OK(files_open(h->w->dir, false, &h->files, &d), &d);
     const struct redo_options ro = {
-        .dir = "/db", .thread = (uint16_t)h->no, .incarnation = start + h->no + 1, .start = start, .file_bytes = 4 << 20, .buffer_bytes = 4 << 20, .scn = &h->scn
+        .dir = h->w->dir, .thread = (uint16_t)h->no, .incarnation = start + h->no + 1, .start = start, .file_bytes = 4 << 20, .buffer_bytes = 4 << 20, .scn = &h->scn
     };
     CHECK_OK(redo_open(&ro, &h->redo, &d), &d);
-    const struct bufcache_options bo = { .size_bytes = (uint64_t)h->w->scene->frames * BLOCK_SIZE, .thread = (uint16_t)h->no, .dir = "/db",
+    const struct bufcache_options bo = { .size_bytes = (uint64_t)h->w->scene->frames * BLOCK_SIZE, .thread = (uint16_t)h->no, .dir = h->w->dir,
                                          .files = h->files, .redo = h->redo, .redo_ops = &counters_ops, .scn = &h->scn, .gcs = h->gcs, .log = h->log };
     CHECK_OK(bufcache_open(&bo, &h->bc, &d), &d);
 }
@@ -105,13 +121,15 @@ static void start(struct host *h, lsn_t redo_start)
     struct diag d;
     char name[16], address[32];
     snprintf(name, sizeof(name), "node%u", h->no);
-    snprintf(address, sizeof(address), "10.0.0.%u:5000", h->no);
+    if (sim_self() != NULL)
+        snprintf(address, sizeof(address), "10.0.0.%u:5000", h->no);
+    else
+        snprintf(address, sizeof(address), "127.0.0.1:%u", 27400 + h->no);
     h->log = log_new(name, LOG_INFO, print_log, NULL, h);
-    CHECK_OK(rt_mkdir("/db", &d), &d);
-    CHECK_OK(rt_mkdir("/db/control", &d), &d);
+    make_folders(h);
     uint64_t incarnation;
     rt_random_bytes(&incarnation, sizeof(incarnation));
-    const struct cluster_options co = { .dir = "/db", .cluster_name = "test", .cluster_id = 7, .node_name = name, .interconnect_address = address,
+    const struct cluster_options co = { .dir = h->w->dir, .cluster_name = "test", .cluster_id = 7, .node_name = name, .interconnect_address = address,
                                         .sql_address = "x", .incarnation = incarnation | 1, .heartbeat_interval_ms = 100, .phi_threshold = 8.0,
                                         .dead_after_ms = 2500, .log = h->log, .arg = h, .oldest_snapshot = no_snapshot,
                                         .peer_oldest_snapshot = ignore_snapshot, .fatal = on_fatal };
@@ -166,14 +184,43 @@ static lsn_t leave(struct host *h)
     return end;
 }
 
+/* ---- when nothing moves: who waits for what -------------------------------------------- */
+
+static void dump_host(const struct host *h)
+{
+    for (uint32_t i = 0; i < h->bc->nparts; i++) {
+        for (uint32_t k = 0; k <= h->bc->bucket_mask; k++) {
+            for (const struct bent *e = h->bc->parts[i].bucket[k]; e != NULL; e = e->next) {
+                unsigned waiters = 0;
+                LIST_FOREACH (it, &e->waiters)
+                    waiters++;
+                fprintf(stderr, "host %u block %u: %s gno %" PRIx64 " want %u rv %u by %u got %u clr %u dirty %u valid %u wip %" PRIu64 " pi %" PRIu64
+                        " pins %u/%u must_write %u copies %u waiters %u flush %u latch %x\n", h->no, dba_block(e->pin.dba) / 64, gcs_mode_name(e->h.mode),
+                        e->h.gno, e->h.want, e->h.rv, e->h.rv_node, e->h.got, e->h.clr, e->h.dirty, e->h.valid, e->h.wip, e->h.pi, e->h.pins, e->h.xpins,
+                        e->h.must_write, e->ncopies, waiters, e->flush_queued, e->latch.state);
+            }
+        }
+        size_t pos = 0;
+        uint64_t key;
+        for (void *v; u64map_next(h->gcs->shards[i].masters, &pos, &key, &v);) {
+            const struct gcs_master *m = v;
+            fprintf(stderr, "host %u master of %u: own %u op %u by %u gno %" PRIx64 " source %u acks %" PRIx64 ":", h->no, dba_block(m->dba) / 64, m->own, m->op,
+                    m->op_node, m->op_gno, m->source_asked, m->acks);
+            for (uint32_t s = 0; s < m->nslots; s++)
+                fprintf(stderr, " [%u s%u q%u pi %" PRIu64 "]", m->slots[s].node, m->slots[s].shares, m->slots[s].queued, m->slots[s].pi);
+            fprintf(stderr, "\n");
+        }
+    }
+}
+
 /* ---- work ----------------------------------------------------------------------------- */
 
 /* Under a pin: the block shows exactly what it must. */
-static void check_current(struct world *w, uint32_t i, const struct pin *b)
+static void check_current(struct host *h, uint32_t i, const struct pin *b)
 {
-    struct truth *t = &w->block[i];
+    struct truth *t = &h->w->block[i];
     if (counter_get(b, 0) != t->value)
-        panic("block %u: host %u sees %" PRIu64 " changes, there were %" PRIu64, i, sim_host(), counter_get(b, 0), t->value);
+        panic("block %u: host %u sees %" PRIu64 " changes, there were %" PRIu64, i, h->no, counter_get(b, 0), atomic_load(&t->value));
     CHECK(block_scn(b->data) >= t->version); /* versions rise */
     t->version = block_scn(b->data);
 }
@@ -184,7 +231,7 @@ static void add_to(struct host *h, struct mtr *m, uint32_t i, uint64_t *ret_nth)
     struct pin *b;
     const struct add a = { 0, 1 };
     CHECK_OK(mtr_pin(m, dba_of(i), &b, &d), &d);
-    check_current(h->w, i, b);
+    check_current(h, i, b);
     CHECK_OK(mtr_change(m, b, REDO_HEAP_INSERT, &(struct mtr_part){ &a, sizeof(a) }, 1, &d), &d);
     *ret_nth = h->w->block[i].value++;
 }
@@ -215,7 +262,7 @@ static void read_current(struct host *h)
     struct pin *b;
     const uint32_t i = (uint32_t)(rt_random() % h->w->scene->blocks);
     CHECK_OK(buf_pin(h->bc, dba_of(i), BUF_S, &b, &d), &d);
-    check_current(h->w, i, b);
+    check_current(h, i, b);
     buf_unpin(b);
 }
 
@@ -246,7 +293,7 @@ static void read_at_snapshot(struct host *h)
 static void worker(void *arg)
 {
     struct host *h = arg;
-    for (uint32_t i = 0; i < h->w->scene->rounds; i++) {
+    for (uint32_t i = 0; h->until > 0 ? rt_now() < h->until : i < h->w->scene->rounds; i++) {
         switch (rt_random() % 4) {
         case 0:
             read_current(h);
@@ -279,20 +326,23 @@ static void observe(struct host *h)
     uint8_t *block = rt_alloc_aligned(BLOCK_SIZE);
     struct buf_stats st;
     for (uint32_t i = 0; i < h->w->scene->blocks; i++) {
+        const scn_t before = h->w->block[i].disk;
         CHECK_OK(files_read(h->files, dba_of(i), block, &d), &d);
         if (block_verify(block, dba_of(i), &d) != ERR_OK)
             continue; /* being written just now */
-        CHECK(block_scn(block) >= h->w->block[i].disk);
-        h->w->block[i].disk = block_scn(block);
+        CHECK(block_scn(block) >= before);
+        scn_raise((struct scn_clock *)&h->w->block[i].disk, block_scn(block));
     }
     bufcache_stats(h->bc, &st);
-    h->w->past_images_most = MAX(h->w->past_images_most, st.past_images);
+    if (st.past_images > h->w->past_images_most)
+        h->w->past_images_most = st.past_images;
     rt_free_aligned(block, BLOCK_SIZE);
 }
 
-static void work(struct host *h)
+static void work(struct host *h, uint64_t until)
 {
     struct diag d;
+    h->until = until;
     for (uint32_t i = 0; i < h->w->scene->fibers; i++)
         spawn_worker(h);
     while (h->busy > 0) {
@@ -300,23 +350,39 @@ static void work(struct host *h)
         rt_sleep(RT_MS(20));
         observe(h);
         const lsn_t before = redo_end(h->redo);
-        CHECK_OK(bufcache_checkpoint(h->bc, &at, &d), &d);
+        if (bufcache_checkpoint(h->bc, &at, &d) != ERR_OK) {
+            for (unsigned i = 1; i <= HOSTS; i++)
+                dump_host(h->w->host[i]);
+            panic("%s %s", d.message, d.detail);
+        }
         CHECK(at >= before);
     }
 }
 
-static void host_main(void *arg)
+/* Host 3 joins at one second, host 2 leaves a little later and comes again; they work all the time that they are there. */
+static void come_and_go(struct host *h)
 {
-    struct world *w = arg;
-    struct host h = { .w = w, .no = sim_host() };
+    struct world *w = h->w;
+    work(h, h->no == 2 ? RT_MS(1500) : RT_MS(4000));
+    if (h->no != 2)
+        return;
+    const lsn_t end = leave(h);
+    rt_sleep(RT_MS(500));
+    const scn_t scn = scn_now(&h->scn);
+    *h = (struct host){ .w = w, .no = 2, .scn = { scn } };
+    start(h, end);
+    work(h, RT_MS(4000));
+}
+
+static void host_main(struct world *w, uint32_t no)
+{
+    struct host h = { .w = w, .no = no };
     struct diag d;
-    const bool late = w->scene->come_and_go && h.no == 3;
-    rt_sleep(RT_MS(h.no * 10));
-    if (late)
-        rt_sleep(RT_SEC(3));
+    w->host[no] = &h;
+    rt_sleep(w->scene->come_and_go && h.no == 3 ? RT_MS(1000) : RT_MS(h.no * 10));
     start(&h, 0);
     if (h.no == 1) {
-        CHECK_OK(files_create(h.files, FILE_DATA, 1024, &d), &d);
+        CHECK_OK(files_create(h.files, FILE_DATA, 1 + BLOCKS_MAX * EXTENT_BLOCKS, &d), &d);
         for (uint32_t i = 0; i < w->scene->blocks; i++)
             counters_format(h.bc, dba_of(i));
         w->formatted = true;
@@ -324,19 +390,19 @@ static void host_main(void *arg)
     w->started++;
     while (!w->formatted || w->started < (w->scene->come_and_go ? 2 : HOSTS))
         rt_sleep(RT_MS(5));
-    work(&h);
-    if (w->scene->come_and_go && h.no == 2) {
-        const lsn_t end = leave(&h);
-        rt_sleep(RT_SEC(2));
-        const scn_t scn = scn_now(&h.scn);
-        h = (struct host){ .w = w, .no = sim_host(), .scn = { scn } };
-        start(&h, end);
-        work(&h);
-    }
+    if (w->scene->come_and_go)
+        come_and_go(&h);
+    else
+        work(&h, 0);
     w->running--;
     while (w->running > 0 && h.no == 1)
         rt_sleep(RT_MS(20));
     leave(&h);
+}
+
+static void sim_host_main(void *arg)
+{
+    host_main(arg, sim_host());
 }
 
 static void check_disk(void *arg)
@@ -345,7 +411,7 @@ static void check_disk(void *arg)
     struct diag d;
     struct files *f;
     uint8_t *block = rt_alloc_aligned(BLOCK_SIZE);
-    CHECK_OK(files_open("/db", true, &f, &d), &d);
+    CHECK_OK(files_open(w->dir, true, &f, &d), &d);
     for (uint32_t i = 0; i < w->scene->blocks; i++) {
         CHECK_OK(files_read(f, dba_of(i), block, &d), &d);
         CHECK_OK(block_verify(block, dba_of(i), &d), &d);
@@ -355,47 +421,125 @@ static void check_disk(void *arg)
     rt_free_aligned(block, BLOCK_SIZE);
 }
 
+static void report(const struct world *w)
+{
+    print_message("seed %2" PRIu64 ": %5" PRIu64 " changes, %5" PRIu64 " blocks shipped, %4" PRIu64 " copies, %2" PRIu64 " past images at most, %" PRIu64
+                  " promoted, %" PRIu64 " deferred\n", w->scene->seed, w->adds, w->shipped, w->copies, w->past_images_most, w->promoted, w->deferred);
+    assert_true(w->shipped > 0);
+}
+
+static struct world world;
+
+/* ---- real threads: all instances in one process, for the thread sanitizer ------------------- */
+
+static void real_host_main(void *arg)
+{
+    const unsigned no = atomic_fetch_add((_Atomic unsigned *)arg, 1);
+    host_main(&world, no);
+}
+
+static void real_main(void *arg)
+{
+    static _Atomic unsigned next;
+    struct fiber *f[HOSTS];
+    next = 1;
+    for (uint32_t i = 0; i < HOSTS; i++) {
+        const struct rt_spawn_options opt = { .name = "host", .worker = i, .prio = RT_PRIO_NORMAL };
+        f[i] = rt_spawn(&opt, real_host_main, &next);
+        CHECK(f[i] != NULL);
+    }
+    for (uint32_t i = 0; i < HOSTS; i++)
+        rt_join(f[i]);
+    check_disk(&world);
+}
+
+static void play_for_real(const struct scene *scene)
+{
+    struct world *w = &world;
+    struct diag d;
+    memset(w, 0, sizeof(*w));
+    w->scene = scene;
+    w->running = HOSTS;
+    snprintf(w->dir, sizeof(w->dir), "/tmp/gcs-nodes-XXXXXX");
+    assert_non_null(mkdtemp(w->dir));
+    const struct rt_options opt = { .backend = RT_EPOLL, .workers = 3, .spin_us = 20 };
+    const enum err err = rt_run(&opt, real_main, NULL, &d);
+    if (err)
+        print_message("rt_run: %s\n", d.message);
+    char command[256];
+    snprintf(command, sizeof(command), "rm -rf %s", w->dir);
+    assert_int_equal(system(command), 0);
+    assert_int_equal(err, ERR_OK);
+    report(w);
+}
+
 static void play(const struct scene *scene)
 {
-    static struct world world;
     struct world *w = &world;
-    *w = (struct world){ .scene = scene, .running = HOSTS };
+    memset(w, 0, sizeof(*w));
+    w->scene = scene;
+    w->running = HOSTS;
+    snprintf(w->dir, sizeof(w->dir), "/db");
     const struct sim_options opt = { .seed = scene->seed, .hosts = HOSTS, .workers = 2, .net_delay_min_us = 30, .net_delay_max_us = 200, .disk_min_us = 30,
                                      .disk_max_us = 150, .sync_min_us = 100, .sync_max_us = 500, .net_break_per_s = scene->net_break_per_s,
                                      .preempt = scene->preempt };
     struct sim *s = sim_new(&opt);
     for (uint32_t h = 1; h <= HOSTS; h++)
-        sim_host_start(s, h, host_main, w);
+        sim_host_start(s, h, sim_host_main, w);
     assert_true(sim_run(s, RT_SEC(600)));
     sim_spawn_test(s, check_disk, w);
     assert_true(sim_run(s, RT_SEC(700)));
-    print_message("seed %2" PRIu64 ": %5" PRIu64 " changes, %5" PRIu64 " blocks shipped, %4" PRIu64 " copies, %2" PRIu64 " past images at most, %" PRIu64
-                  " promoted, %" PRIu64 " deferred\n", scene->seed, w->adds, w->shipped, w->copies, w->past_images_most, w->promoted, w->deferred);
-    assert_true(w->shipped > 0);
+    report(w);
     sim_free(s);
+}
+
+/* SEEDS=n: n seeds of each scene; FIRST=n: from the n-th on. */
+static uint64_t seeds(uint64_t usual)
+{
+    const char *s = getenv("SEEDS");
+    return s != NULL ? strtoull(s, NULL, 10) : usual;
+}
+
+static uint64_t first(void)
+{
+    const char *s = getenv("FIRST");
+    return s != NULL ? strtoull(s, NULL, 10) : 1;
 }
 
 static void three_nodes_change_the_same_blocks(void **state)
 {
-    for (uint64_t seed = 1; seed <= 4; seed++)
+    for (uint64_t seed = first(); seed <= seeds(4); seed++)
         play(&(struct scene){ .seed = seed, .frames = 256, .fibers = 4, .rounds = 150, .blocks = BLOCKS, .preempt = seed % 2 == 0 });
 }
 
 static void one_hot_block(void **state)
 {
-    play(&(struct scene){ .seed = 11, .frames = 256, .fibers = 6, .rounds = 120, .blocks = 1 });
+    for (uint64_t seed = first(); seed <= seeds(1); seed++)
+        play(&(struct scene){ .seed = 1000 + seed, .frames = 256, .fibers = 6, .rounds = 120, .blocks = 1 });
 }
 
 static void connections_break(void **state)
 {
-    for (uint64_t seed = 21; seed <= 22; seed++)
-        play(&(struct scene){ .seed = seed, .frames = 256, .fibers = 4, .rounds = 200, .blocks = BLOCKS, .net_break_per_s = 2.0 });
+    for (uint64_t seed = first(); seed <= seeds(2); seed++)
+        play(&(struct scene){ .seed = 2000 + seed, .frames = 256, .fibers = 4, .rounds = 200, .blocks = BLOCKS, .net_break_per_s = 2.0 });
 }
 
 static void nodes_join_and_leave_under_load(void **state)
 {
-    for (uint64_t seed = 31; seed <= 34; seed++)
-        play(&(struct scene){ .seed = seed, .frames = 256, .fibers = 3, .rounds = 3000, .blocks = BLOCKS, .come_and_go = true, .preempt = seed % 2 == 0 });
+    for (uint64_t seed = first(); seed <= seeds(4); seed++)
+        play(&(struct scene){ .seed = 3000 + seed, .frames = 256, .fibers = 3, .blocks = BLOCKS, .come_and_go = true, .preempt = seed % 2 == 0 });
+}
+
+static void more_blocks_than_frames(void **state)
+{
+    for (uint64_t seed = first(); seed <= seeds(3); seed++)
+        play(&(struct scene){ .seed = 4000 + seed, .frames = 64, .fibers = 4, .rounds = 300, .blocks = BLOCKS_MAX, .come_and_go = seed % 3 == 0, .preempt = seed % 2 == 0 });
+}
+
+static void threads(void **state)
+{
+    play_for_real(&(struct scene){ .seed = 9001, .frames = 256, .fibers = 4, .rounds = 200, .blocks = BLOCKS });
+    play_for_real(&(struct scene){ .seed = 9002, .frames = 64, .fibers = 4, .rounds = 200, .blocks = BLOCKS_MAX });
 }
 
 int main(void)
@@ -405,6 +549,8 @@ int main(void)
         cmocka_unit_test(one_hot_block),
         cmocka_unit_test(connections_break),
         cmocka_unit_test(nodes_join_and_leave_under_load),
+        cmocka_unit_test(more_blocks_than_frames),
+        cmocka_unit_test(threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
