@@ -7,7 +7,7 @@
 
 #include "base/buf.h"
 
-#define SCAN_ROWS 256u
+#define SCAN_ROWS HEAP_SCAN_MIN
 
 struct built_key {
     const uint8_t *key;

@@ -695,7 +695,7 @@ static enum err definition(struct catalog *c, struct txn *t, oid_t oid, struct t
 
 enum err catalog_table_by_oid(struct catalog *c, struct txn *t, oid_t oid, enum ges_mode lock, struct table_def **ret, struct diag *d)
 {
-    if (lock != GES_MODE_NL && oid >= OID_USER_FIRST) {
+    if (c->opt.ges && lock != GES_MODE_NL && oid >= OID_USER_FIRST) {
         const struct ges_resource res = { GES_TM, oid, 0 };
         enum err err = ges_lock(txn_ges_owner(t), res, lock, RT_FOREVER, d);
         if (err)
@@ -728,7 +728,7 @@ enum err catalog_table(struct catalog *c, struct txn *t, const char *schema, con
             return ERR_OK;
         }
         /* dropped or renamed while we waited for the lock: look the name up again */
-        if (lock != GES_MODE_NL && f.oid >= OID_USER_FIRST)
+        if (c->opt.ges && lock != GES_MODE_NL && f.oid >= OID_USER_FIRST)
             ges_unlock(txn_ges_owner(t), (struct ges_resource){ GES_TM, f.oid, 0 }, lock);
         if (err == ERR_OK)
             catalog_release(c, def);
@@ -773,7 +773,7 @@ enum err catalog__read_root(struct catalog *c, struct diag *d)
     struct heap_scan *scan = NULL;
     err = heap_scan_open(c->opt.access, c->root, &r.s, &scan, d);
     while (!err) {
-        struct heap_row row[32];
+        struct heap_row row[HEAP_SCAN_MIN];
         uint32_t n;
         err = heap_scan_next(scan, r.arena, row, ARRAY_LEN(row), &n, d);
         if (err || n == 0)

@@ -105,7 +105,7 @@ struct catalog_options {
     struct bufcache *bc;
     struct txn_sys *ts;
     struct space *space;
-    struct ges *ges;
+    struct ges *ges; /* NULL: alone, nothing is locked */
     struct sequences *sequences;
     struct log *log;
 };

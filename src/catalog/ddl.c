@@ -37,15 +37,14 @@ static enum err choose_name(struct catalog *c, struct txn *t, const char *schema
                             char *ret, struct diag *d)
 {
     for (unsigned n = 0; n < 10000; n++) {
-        char tail[32], head[2 * NAME_MAX_BYTES + 2], name[NAME_MAX_BYTES + 1];
+        char tail[32], name[NAME_MAX_BYTES + 1];
         snprintf(tail, sizeof tail, n ? "_%s%u" : "_%s", suffix, n);
         int table_len = (int)strlen(table), columns_len = (int)strlen(columns);
         const int room = NAME_MAX_BYTES - (int)strlen(tail) - (columns_len ? 1 : 0);
         while (table_len + columns_len > room) /* the longer one gives way */
             *(table_len > columns_len ? &table_len : &columns_len) -= 1;
-        snprintf(head, sizeof head, "%.*s%s%.*s", table_len, table, columns_len ? "_" : "", columns_len, columns);
-        snprintf(name, sizeof name, "%.63s", head);
-        strncat(name, tail, sizeof name - strlen(name) - 1);
+        const int len = snprintf(name, sizeof name, "%.*s%s%.*s%s", table_len, table, columns_len ? "_" : "", columns_len, columns, tail);
+        assert(len <= NAME_MAX_BYTES);
         bool is_free;
         enum err err = name_is_free(c, t, schema, name, &is_free, d);
         if (err)
@@ -64,11 +63,9 @@ static enum err index_name(struct catalog *c, struct txn *t, const struct table_
         snprintf(ret, NAME_MAX_BYTES + 1, "%s", def->name);
         return must_be_free(c, t, table->schema_name, ret, d);
     }
-    char columns[NAME_MAX_BYTES * 2 + 2] = "";
-    for (uint16_t i = 0; i < def->ncols && !def->primary && strlen(columns) < NAME_MAX_BYTES; i++) {
-        strcat(columns, i ? "_" : "");
-        strncat(columns, table->col[def->col[i].attnum - 1].name, NAME_MAX_BYTES);
-    }
+    char columns[32 * (NAME_MAX_BYTES + 1) + 1] = "";
+    for (uint16_t i = 0, len = 0; i < def->ncols && !def->primary; i++)
+        len = (uint16_t)(len + snprintf(columns + len, sizeof columns - len, "%s%s", i ? "_" : "", table->col[def->col[i].attnum - 1].name));
     return choose_name(c, t, table->schema_name, table->name, columns, def->primary ? "pkey" : def->is_constraint ? "key" : "idx", ret, d);
 }
 

@@ -297,38 +297,44 @@ static enum err collect(void *arg, const struct rel_row *row, struct diag *d)
     return ERR_OK;
 }
 
-/*
- * DDL holds locks that keep others away from these rows; a change all the same (of another object that shares the row) is
- * reported as PostgreSQL does.
- */
-static enum err must_be_done(enum err err, enum heap_outcome outcome, const struct table_def *def, struct diag *d)
-{
-    if (err || outcome == HEAP_DONE)
-        return err;
-    return diag_set(d, ERR_INTERNAL, "tuple of %s concurrently updated", def->name);
-}
-
-static struct heap_write write_of(const struct table_def *def, const struct rel_row *row, struct arena *a)
-{
-    return (struct heap_write){ .seg = def->seg, .rowid = row->rowid, .arena = a };
-}
-
 struct edit {
     void (*change)(void *arg, union datum *v, bool *null, struct arena *arena); /* NULL: delete */
     void *arg;
 };
 
-static enum err edit_row(struct catalog *c, struct txn *t, const struct table_def *def, const struct rel_row *row, const struct edit *e,
-                         struct arena *a, struct diag *d)
+static enum err edit_version(struct catalog *c, struct txn *t, const struct table_def *def, struct heap_write *w, const struct rel_row *row,
+                             const struct edit *e, struct arena *a, enum heap_outcome *ret, struct diag *d)
 {
-    struct heap_write w = write_of(def, row, a);
-    enum heap_outcome outcome;
     if (!e->change)
-        return must_be_done(rel_delete(c, t, def, &w, row->v, row->null, a, &outcome, d), outcome, def, d);
+        return rel_delete(c, t, def, w, row->v, row->null, a, ret, d);
     union datum *v = arena_dup(a, row->v, def->ncols * sizeof *v);
     bool *null = arena_dup(a, row->null, def->ncols * sizeof *null);
     e->change(e->arg, v, null, a);
-    return must_be_done(rel_update(c, t, def, &w, row->v, row->null, v, null, a, &outcome, d), outcome, def, d);
+    return rel_update(c, t, def, w, row->v, row->null, v, null, a, ret, d);
+}
+
+/* The newest committed version counts, also one that is newer than the statement's snapshot: DDL works on what is, not on what was. */
+static enum err edit_row(struct catalog *c, struct txn *t, const struct snapshot *s, const struct table_def *def, const struct rel_row *row,
+                         const struct edit *e, struct arena *a, struct diag *d)
+{
+    struct heap_write w = { .seg = def->seg, .rowid = row->rowid, .arena = a };
+    struct rel_row now = *row;
+    for (;;) {
+        enum heap_outcome outcome;
+        enum err err = edit_version(c, t, def, &w, &now, e, a, &outcome, d);
+        if (err || outcome == HEAP_DONE)
+            return err;
+        if (outcome != HEAP_CHANGED)
+            return diag_set(d, ERR_INTERNAL, "tuple of %s concurrently %s", def->name, outcome == HEAP_GONE ? "deleted" : "updated");
+        union datum *v = ARENA_ARRAY(a, union datum, def->ncols);
+        bool *null = ARENA_ARRAY(a, bool, def->ncols);
+        err = rel_deform(c, s, def, &w.ret_row, v, null, a, d);
+        if (err)
+            return err;
+        now = (struct rel_row){ row->rowid, v, null };
+        w.accept_newer = true;
+        w.seen_writer = w.ret_writer;
+    }
 }
 
 static enum err edit_where(struct catalog *c, struct txn *t, oid_t table, oid_t index, const union datum *v, unsigned n, const struct edit *e,
@@ -344,7 +350,7 @@ static enum err edit_where(struct catalog *c, struct txn *t, oid_t table, oid_t 
     struct matches m = { .arena = r.arena };
     err = rel_index_each(c, &r.s, def, catalog__system_index(def, index), v, n, r.arena, collect, &m, d);
     for (uint32_t i = 0; i < m.n && !err; i++)
-        err = edit_row(c, t, def, &m.row[i], e, r.arena, d);
+        err = edit_row(c, t, &r.s, def, &m.row[i], e, r.arena, d);
     catalog__read_end(&r);
     return err;
 }

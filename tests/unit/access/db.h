@@ -41,6 +41,7 @@ struct db {
 
 struct db_options {
     bool create;
+    bool no_table; /* with create: an empty data file */
     incarnation_t incarnation;
     lsn_t redo_start;
     uint64_t xid_seq_start;
