@@ -264,10 +264,8 @@ static void recovery_progress(void *arg, const char *step, uint64_t done, uint64
         log_info(in->log, "crash recovery: %s: %" PRIu64 " of %" PRIu64, step, done, all);
 }
 
-enum err instance__recover(void *arg, struct diag *d)
+static enum err apply_redo(struct instance *in, struct diag *d)
 {
-    struct instance *in = arg;
-    in->first = true;
     struct files *files;
     enum err err = files_open(in->dir, false, &files, d);
     if (err)
@@ -278,7 +276,7 @@ enum err instance__recover(void *arg, struct diag *d)
     err = recovery_run(&ro, &in->recovered, d);
     files_close(files);
     if (err)
-        return diag_wrap(d, err, "crash recovery");
+        return err;
     scn_raise(&in->scn, in->recovered.scn_max);
     if (in->recovered.nthreads)
         log_info(in->log, "crash recovery: %u redo threads, %" PRIu64 " records, %" PRIu64 " blocks brought forward, %" PRIu64 " repaired",
@@ -295,17 +293,72 @@ static void thread_recovered(void *arg, struct control *c)
     t->xid_seq = MAX(t->xid_seq, rt->xid_seq_max) + XID_RESERVE;
 }
 
-enum err instance__roll_back_recovered(struct instance *in, struct diag *d)
+static enum err roll_back_threads(struct instance *in, struct diag *d)
 {
     for (unsigned i = 0; i < in->recovered.nthreads; i++) {
         struct recovery_thread *rt = &in->recovered.threads[i];
         uint64_t n;
         enum err err = txn_recover_thread(in->ts, rt->thread, &n, d);
-        if (!err && rt->thread != in->thread /* that one is open again */)
-            err = instance__control_update(in, thread_recovered, rt, d);
         if (err)
-            return diag_wrap(d, err, "rolling back the transactions of redo thread %u", rt->thread);
+            return err;
         log_info(in->log, "redo thread %u: %" PRIu64 " unfinished transactions rolled back", rt->thread, n);
     }
     return ERR_OK;
+}
+
+/* What was rolled back must be on disk before its threads count as closed: their logs are not read again (R18). */
+static enum err close_recovered_threads(struct instance *in, struct diag *d)
+{
+    enum err err = instance__checkpoint(in, d);
+    for (unsigned i = 0; i < in->recovered.nthreads && !err; i++)
+        if (in->recovered.threads[i].thread != in->thread) /* that one is open again, and closed with the database */
+            err = instance__control_update(in, thread_recovered, &in->recovered.threads[i], d);
+    return err;
+}
+
+/* The own thread goes on behind what was recovered of it, and logs the rollback of all. */
+static enum err open_own_thread(struct instance *in, struct thread_start *ret, struct diag *d)
+{
+    for (unsigned i = 0; i < in->recovered.nthreads; i++)
+        if (in->recovered.threads[i].thread == in->thread)
+            return instance__adopt_recovered_thread(in, &in->recovered.threads[i], ret, d);
+    return instance__claim_thread(in, ret, d);
+}
+
+/* An instance that is alone: its cluster services are set aside, no block and no lock is asked of anybody. */
+static enum err roll_back_alone(struct instance *in, struct diag *d)
+{
+    struct gcs *gcs = in->gcs;
+    struct ges *ges = in->ges;
+    struct interconnect *ic = in->ic;
+    struct ges_owner *services = in->services;
+    in->gcs = NULL;
+    in->ges = NULL;
+    in->ic = NULL;
+    in->services = NULL;
+    struct thread_start start;
+    enum err err = open_own_thread(in, &start, d);
+    if (!err)
+        err = instance__open_database(in, &start, d);
+    if (!err)
+        err = roll_back_threads(in, d);
+    if (!err)
+        err = close_recovered_threads(in, d);
+    if (!err)
+        err = instance__close_database(in, d);
+    in->gcs = gcs;
+    in->ges = ges;
+    in->ic = ic;
+    in->services = services;
+    return err;
+}
+
+enum err instance__recover(void *arg, struct diag *d)
+{
+    struct instance *in = arg;
+    in->first = true;
+    enum err err = apply_redo(in, d);
+    if (!err && in->recovered.nthreads)
+        err = roll_back_alone(in, d);
+    return err ? diag_wrap(d, err, "crash recovery") : ERR_OK;
 }

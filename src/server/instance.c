@@ -142,11 +142,7 @@ static void ges_step_freeze(void *arg, epoch_t next) { ges_freeze(arg); }
 static void ges_step_install(void *arg, const struct cluster_view *view, const struct cluster_view *old) { ges_install(arg, view); }
 static void ges_step_open(void *arg, const struct cluster_view *view) { ges_open_view(arg); }
 
-static enum err ges_step_declare(void *arg, const struct cluster_view *view, struct diag *d)
-{
-    ges_declare(arg);
-    return ERR_OK;
-}
+static enum err ges_step_declare(void *arg, const struct cluster_view *view, struct diag *d) { return ges_declare(arg, d); }
 
 static enum err open_services(struct instance *in, struct diag *d)
 {
@@ -269,28 +265,14 @@ static void tell_transactions_the_view(struct instance *in)
 static enum err open_and_serve(struct instance *in, struct diag *d)
 {
     struct thread_start start;
-    bool own_recovered = false;
-    enum err err;
-    for (unsigned i = 0; i < in->recovered.nthreads; i++)
-        if (in->recovered.threads[i].thread == in->thread) {
-            /* nobody else is there to do it: the thread goes on behind what was recovered */
-            own_recovered = true;
-            err = instance__adopt_recovered_thread(in, &in->recovered.threads[i], &start, d);
-            if (err)
-                return err;
-        }
-    if (!own_recovered) {
-        err = instance__claim_thread(in, &start, d);
-        if (err)
-            return err;
-    }
+    enum err err = instance__claim_thread(in, &start, d);
+    if (err)
+        return err;
     err = instance__open_database(in, &start, d);
     if (err)
         return err;
     tell_transactions_the_view(in);
-    err = instance__roll_back_recovered(in, d);
-    if (!err)
-        err = catalog_attach(in->catalog, d);
+    err = catalog_attach(in->catalog, d);
     if (!err && in->first)
         err = catalog_sweep_segments(in->catalog, d);
     if (err)

@@ -95,9 +95,11 @@ enum err instance__control_update(struct instance *in, void (*change)(void *arg,
 enum err instance__checkpoint(struct instance *in, struct diag *d) MAY_YIELD MUST_CHECK;
 void instance__fatal_diag(void *arg, const struct diag *d);
 
-/* Crash recovery of all unclosed threads, before anybody may join (from cluster_join()); the transactions' part comes once the database is open. */
+/*
+ * Crash recovery of all unclosed threads, their unfinished transactions rolled back, before anybody may join (from cluster_join()). Nobody
+ * else is there, so the database is opened without the cluster's services for it, and closed again.
+ */
 enum err instance__recover(void *arg, struct diag *d) MAY_YIELD;
-enum err instance__roll_back_recovered(struct instance *in, struct diag *d) MAY_YIELD MUST_CHECK;
 
 enum err instance__read_secret(struct instance *in, const char **ret, struct diag *d) MAY_YIELD MUST_CHECK;
 
