@@ -68,7 +68,8 @@ void ges_owner_free(struct ges_owner *o); /* releases what it holds */
 void ges_owner_set_xid(struct ges_owner *o, struct xid xid, uint64_t begun_scn);
 
 /*
- * Locks or converts upwards. ERR_OK; ERR_LOCK_NOT_AVAILABLE (deadline passed; deadline 0 = at once); ERR_DEADLOCK (chosen as victim,
+ * Locks or converts upwards. ERR_OK; ERR_LOCK_NOT_AVAILABLE (deadline passed; deadline 0 = at once, or as soon as the master has answered
+ * and idle nodes have had the time to give a cached mode back: a quarter of a second); ERR_DEADLOCK (chosen as victim,
  * with PostgreSQL's detail text); ERR_CANCELED by rt_cancel(). Counted: each lock needs an unlock, or ges_unlock_all().
  */
 enum err ges_lock(struct ges_owner *o, struct ges_resource res, enum ges_mode mode, uint64_t deadline, struct diag *d) MAY_YIELD MUST_CHECK;
@@ -92,6 +93,17 @@ struct ges_txn_hooks {
     node_no (*node_of_thread)(void *arg, uint16_t thread);
 };
 void ges_set_txn_hooks(struct ges *g, const struct ges_txn_hooks *h);
+
+/*
+ * A view changes (cluster/cluster.h's steps): freeze stops granting and asking; install drops what this node was the master of; declare
+ * tells the new masters what the node holds and waits for; open goes on. Locks within cached modes are granted throughout. Time-outs that
+ * end during a freeze are extended.
+ */
+struct cluster_view;
+void ges_freeze(struct ges *g);
+void ges_install(struct ges *g, const struct cluster_view *view); /* after grd_install() */
+enum err ges_declare(struct ges *g, struct diag *d) MAY_YIELD MUST_CHECK;
+void ges_open_view(struct ges *g);
 
 /* clang-format off */
 #define GES_STATS(X) \

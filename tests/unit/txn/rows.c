@@ -1,5 +1,8 @@
 #include "rows.h"
 
+#include "recovery/recovery.h"
+#include "storage/control.h"
+
 /* ---- blocks of rows ------------------------------------------------------------------- */
 
 static struct toy_row *rows_of(uint8_t *block) { return (struct toy_row *)(block + BLOCK_HEADER_SIZE); }
@@ -209,9 +212,18 @@ static void open_ic(struct inst *in, const struct inst_options *o)
     CHECK_OK(ic_open(&io, &in->ic, &d), &d);
 }
 
+static void open_thread(void *arg, struct control *c)
+{
+    const struct inst *in = arg;
+    c->threads = MAX(c->threads, in->to.thread);
+    c->thread[in->to.thread] = (struct control_thread){ .state = THREAD_OPEN, .node = in->to.self, .incarnation = 1 };
+}
+
 static void create_database(struct inst *in)
 {
     struct diag d;
+    CHECK_OK(control_create("/db", "test", &d), &d);
+    CHECK_OK(control_update("/db", open_thread, in, &d), &d);
     if (files_create(in->files, FILE_DATA, 64, &d) != ERR_OK)
         CHECK(strstr(d.message, "exists") != NULL);
     CHECK_OK(txn_create_undo(&in->to, &d), &d);
@@ -271,54 +283,17 @@ void inst_close(struct inst *in)
 
 /* ---- recovery ---------------------------------------------------------------------------------------- */
 
-static void replay(struct files *files, const struct redo_record *r, uint8_t *block)
-{
-    struct diag d;
-    for (unsigned i = 0; i < r->n; i++) {
-        const struct dba dba = r->v[i].dba;
-        bool first = true;
-        for (unsigned j = 0; j < i; j++)
-            first &= !dba_eq(r->v[j].dba, dba);
-        if (!first)
-            continue;
-        CHECK_OK(files_read(files, dba, block, &d), &d);
-        if (block_scn(block) >= r->scn)
-            continue;
-        CHECK_OK(block_verify(block, dba, &d), &d);
-        const scn_t before = block_scn(block);
-        for (unsigned j = i; j < r->n; j++) {
-            if (!dba_eq(r->v[j].dba, dba))
-                continue;
-            CHECK(redo_opcode_formats(r->v[j].opcode) || r->v[j].before == before || j > i);
-            CHECK_OK(toy_ops.apply[r->v[j].opcode](block, r->v[j].opcode, r->v[j].payload, r->v[j].len, &d), &d);
-            block_header(block)->scn = before;
-        }
-        block_header(block)->scn = r->scn;
-        block_seal(block);
-        CHECK_OK(files_write(files, dba, block, &d), &d);
-    }
-}
-
 lsn_t toy_recover(uint16_t thread, scn_t *ret_scn)
 {
     struct diag d;
     struct files *files;
-    struct redo_reader *rd;
-    struct redo_record r;
-    uint8_t *block = rt_alloc_aligned(BLOCK_SIZE);
-    bool end = false;
+    struct recovery_result r;
     CHECK_OK(files_open("/db", false, &files, &d), &d);
-    CHECK_OK(redo_reader_open("/db", thread, 0, &rd, &d), &d);
-    for (;;) {
-        CHECK_OK(redo_read(rd, &r, &end, &d), &d);
-        if (end)
-            break;
-        *ret_scn = MAX(*ret_scn, r.scn);
-        replay(files, &r, block);
-    }
-    const lsn_t at = ALIGN_UP(redo_reader_position(rd), REDO_LOG_BLOCK);
-    redo_reader_close(rd);
+    CHECK_OK(recovery_run(&(struct recovery_options){ .dir = "/db", .files = files, .ops = &toy_ops }, &r, &d), &d);
+    CHECK(r.nthreads == 1 && r.threads[0].thread == thread);
+    *ret_scn = r.scn_max;
+    const lsn_t end = r.threads[0].end;
+    recovery_result_fini(&r);
     files_close(files);
-    rt_free_aligned(block, BLOCK_SIZE);
-    return at;
+    return end;
 }

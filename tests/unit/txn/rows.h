@@ -65,7 +65,7 @@ struct inst_options {
 };
 void inst_open(struct inst *in, const struct inst_options *o);
 void inst_close(struct inst *in);
-/* Replays a thread's redo onto the files; returns where the thread goes on. */
+/* Crash recovery of that one thread; returns where it goes on. */
 lsn_t toy_recover(uint16_t thread, scn_t *ret_scn);
 
 enum err row_set(struct inst *in, struct txn *t, uint32_t slot, uint64_t value, struct diag *d); /* waits for the row's transaction */

@@ -450,6 +450,7 @@ static struct {
     uint64_t committed[ROWS]; /* acknowledged values */
     uint64_t tried[ROWS];
     uint64_t seq;
+    lsn_t durable; /* by the redo writer's word */
 } crash;
 
 static void crashing_writer(void *arg)
@@ -476,6 +477,7 @@ static void crashing_writer(void *arg)
         if (what == 1)
             txn_rollback_to(t, m);
         commit(t);
+        crash.durable = redo_durable(in->redo);
         for (uint32_t i = 0; i < (what == 1 ? 4u : 8u); i++)
             crash.committed[(uint32_t)(v[i] >> 32)] = v[i];
     }
@@ -507,14 +509,16 @@ static void crash_second(void *arg)
     uint64_t n, again;
     const lsn_t start = toy_recover(1, &scn);
     in.scn.now = scn;
-    inst_open(&in, &(struct inst_options){ .node = 1, .thread = 1, .incarnation = 2, .redo_start = ALIGN_UP(start, 4 << 20) + (4 << 20), .xid_seq_start = 1 << 20 });
+    inst_open(&in, &(struct inst_options){ .node = 1, .thread = 1, .incarnation = 2, .redo_start = start, .xid_seq_start = 1 << 20 });
     CHECK_OK(txn_recover_thread(in.ts, 1, &n, &d), &d);
     CHECK_OK(txn_recover_thread(in.ts, 1, &again, &d), &d);
     CHECK(again == 0);
+    CHECK(start >= crash.durable);
     for (uint32_t i = 0; i < ROWS; i++) {
         /* Each row shows its last acknowledged value, or a later one whose commit was on its way. */
         const uint64_t v = see_now(&in, i);
-        CHECK(v >> 32 == i && v >= crash.committed[i] && v <= crash.tried[i]);
+        if (v >> 32 != i || v < crash.committed[i] || v > crash.tried[i])
+            panic("row %u: %" PRIx64 ", acknowledged %" PRIx64 ", tried %" PRIx64, i, v, crash.committed[i], crash.tried[i]);
     }
     struct txn *t = begin(&in, TXN_READ_COMMITTED);
     for (uint32_t i = 0; i < ROWS; i++)
