@@ -31,6 +31,13 @@ struct world {
     uint32_t done, commits, rollbacks, unique_errors, changed, gone;
     uint32_t transactions; /* each writer's */
     bool stop;
+    struct pending *doubt[6]; /* by writer: its commit is under way */
+    uint32_t nwriters;
+};
+
+struct pending {
+    struct event e[64];
+    uint32_t n;
 };
 
 static uint32_t pick(uint32_t n) { return (uint32_t)(rt_random() % n); }
@@ -42,11 +49,6 @@ static void note_read(struct world *w, const struct snapshot *s, uint32_t key, u
 }
 
 /* ---- a transaction ------------------------------------------------------------------------ */
-
-struct pending {
-    struct event e[64];
-    uint32_t n;
-};
 
 static void note(struct pending *p, uint32_t key, uint64_t from, uint64_t to)
 {
@@ -123,7 +125,7 @@ static enum err change_row(struct world *w, struct txn *t, enum what what, uint3
     return err;
 }
 
-static void finish(struct world *w, struct txn *t, struct pending *p, bool commit)
+static void finish(struct world *w, uint32_t me, struct txn *t, const struct pending *p, bool commit)
 {
     struct diag d;
     scn_t c;
@@ -132,16 +134,19 @@ static void finish(struct world *w, struct txn *t, struct pending *p, bool commi
         w->rollbacks++;
         return;
     }
+    w->doubt[me] = memcpy(malloc(sizeof(*p)), p, sizeof(*p)); /* outlives a crash */
     CHECK_OK(txn_commit(t, &c, &d), &d);
     w->commits++;
     for (uint32_t i = 0; i < p->n; i++) {
         CHECK(w->nevents < EVENTS_MAX);
-        p->e[i].scn = c;
-        w->event[w->nevents++] = p->e[i];
+        w->event[w->nevents] = p->e[i];
+        w->event[w->nevents++].scn = c;
     }
+    free(w->doubt[me]);
+    w->doubt[me] = NULL;
 }
 
-static void one_transaction(struct world *w, struct arena *arena)
+static void one_transaction(struct world *w, uint32_t me, struct arena *arena)
 {
     struct diag d;
     struct txn *t;
@@ -166,15 +171,16 @@ static void one_transaction(struct world *w, struct arena *arena)
         if (pick(4) == 0)
             rt_sleep(RT_US(pick(2000)));
     }
-    finish(w, t, &p, commit);
+    finish(w, me, t, &p, commit);
 }
 
 static void writer(void *arg)
 {
     struct world *w = arg;
     struct arena *arena = arena_new("writer", 0);
+    const uint32_t me = w->nwriters++;
     for (uint32_t i = 0; i < w->transactions; i++) {
-        one_transaction(w, arena);
+        one_transaction(w, me, arena);
         arena_reset(arena);
         w->done++;
     }
@@ -411,10 +417,115 @@ static void transactions_agree_with_the_model(void **state)
     }
 }
 
+/* ---- crashes ---------------------------------------------------------------------------------- */
+
+static void crash_first(void *arg)
+{
+    struct world *w = arg;
+    struct fiber *f[6];
+    db_open(&w->db, &(struct db_options){ .create = true, .incarnation = 1, .cache_blocks = 400 });
+    for (unsigned i = 0; i < ARRAY_LEN(f); i++)
+        f[i] = rt_spawn(&(struct rt_spawn_options){ .name = "writer", .worker = i % 3 }, writer, w);
+    for (;;) { /* blocks are written all the time */
+        struct diag d;
+        lsn_t ignored;
+        rt_sleep(RT_MS(3));
+        CHECK_OK(bufcache_checkpoint(w->db.bc, &ignored, &d), &d);
+    }
+}
+
+/* A commit that was under way has happened wholly or not at all. */
+static void judge_doubt(struct world *w, const struct pending *p, const uint64_t *seen)
+{
+    uint64_t before[KEYS + 1], after[KEYS + 1];
+    bool none = true, all = true;
+    for (uint32_t key = 0; key <= KEYS; key++)
+        before[key] = after[key] = version_at(w, key, SCN_MAX);
+    for (uint32_t i = 0; i < p->n; i++)
+        after[p->e[i].key] = p->e[i].to;
+    for (uint32_t i = 0; i < p->n; i++) {
+        const uint32_t key = p->e[i].key;
+        none &= seen[key] == before[key];
+        all &= seen[key] == after[key];
+    }
+    CHECK(none || all);
+    if (!all)
+        return;
+    for (uint32_t i = 0; i < p->n; i++) {
+        w->event[w->nevents] = p->e[i];
+        w->event[w->nevents++].scn = SCN_MAX - 1;
+    }
+}
+
+static void crash_second(void *arg)
+{
+    struct world *w = arg;
+    struct diag d;
+    scn_t scn = 0;
+    uint64_t n, seen[KEYS + 1] = { 0 };
+    const lsn_t start = db_replay(&scn);
+    w->db.scn.now = scn;
+    db_open(&w->db, &(struct db_options){ .incarnation = 2, .redo_start = ALIGN_UP(start, 8 << 20) + (8 << 20), .xid_seq_start = 1 << 20 });
+    CHECK_OK(txn_recover_thread(w->db.ts, 1, &n, &d), &d);
+    w->nreads = 0;
+    read_all(w, seen);
+    w->nreads = 0;
+    qsort(w->event, w->nevents, sizeof(w->event[0]), by_order);
+    for (unsigned i = 0; i < ARRAY_LEN(w->doubt); i++)
+        if (w->doubt[i])
+            judge_doubt(w, w->doubt[i], seen);
+    for (uint32_t key = 0; key <= KEYS; key++)
+        if (seen[key] != version_at(w, key, SCN_MAX))
+            panic("key %u: version %" PRIu64 " after the crash, acknowledged was %" PRIu64, key, seen[key], version_at(w, key, SCN_MAX));
+    check_nothing_left(w);
+    w->nreads = 0;
+    db_close(&w->db);
+    w->stop = true;
+}
+
+struct crash {
+    struct world *w;
+    uint64_t seed;
+};
+
+static void crash_story(void *arg)
+{
+    const struct crash *c = arg;
+    struct sim *s = sim_self();
+    sim_host_start(s, 1, crash_first, c->w);
+    rt_sleep(RT_MS(20 + 7 * (c->seed % 23)));
+    if (c->seed % 2)
+        sim_power_loss(s);
+    else
+        sim_kill_host(s, 1);
+    sim_host_start(s, 2, crash_second, c->w);
+}
+
+static void a_crash_loses_no_acknowledged_change(void **state)
+{
+    const char *one = getenv("SEED");
+    const uint64_t from = one ? strtoull(one, NULL, 10) : 1, to = one ? from : 16;
+    for (uint64_t seed = from; seed <= to; seed++) {
+        struct crash c = { calloc(1, sizeof(*c.w)), seed };
+        const struct sim_options opt = { .seed = seed, .hosts = 2, .workers = 3, .disk_min_us = 20, .disk_max_us = 100, .sync_min_us = 100,
+                                         .sync_max_us = 500, .preempt = seed % 3 == 0 };
+        c.w->transactions = 1000;
+        struct sim *s = sim_new(&opt);
+        sim_spawn_test(s, crash_story, &c);
+        assert_true(sim_run(s, RT_SEC(36000)));
+        assert_true(c.w->stop);
+        sim_free(s);
+        for (unsigned i = 0; i < ARRAY_LEN(c.w->doubt); i++)
+            free(c.w->doubt[i]);
+        free(c.w);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(transactions_agree_with_the_model),
+        cmocka_unit_test(a_crash_loses_no_acknowledged_change),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
