@@ -42,6 +42,8 @@ enum pin_class { PIN_UNKNOWN, PIN_BTREE, PIN_HEAP, PIN_UNDO, PIN_SPACE };
 
 static enum pin_class pin_class(const struct pin *b)
 {
+    if (!bent_of((struct pin *)b)->h.valid) /* fresh: what is there is not its content */
+        return PIN_UNKNOWN;
     if (file_is_undo(dba_file(b->dba)))
         return PIN_UNDO;
     switch (block_header_const(b->data)->type) {
