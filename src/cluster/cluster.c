@@ -136,11 +136,10 @@ void cluster_peer_changed(struct cluster *c, struct ic_peer_id peer, bool up)
 
 void cluster_peer_unknown(struct cluster *c, struct ic_peer_id peer)
 {
-    static char token;
     rt_spin_lock(&c->spin);
     c->sighting[peer.node].knocked = peer.incarnation;
     rt_spin_unlock(&c->spin);
-    (void)rt_channel_try_send(c->wake_slots, &token);
+    (void)rt_channel_try_send(c->wake_slots, c);
 }
 
 /* ---- ends of waits ------------------------------------------------------------------- */

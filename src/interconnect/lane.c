@@ -11,11 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static char token; /* what travels through the wake channels: its address, never its content */
-
 void link_wake_reader(struct link *l)
 {
-    (void)rt_channel_try_send(l->wake_reader, &token); /* full: it has been woken already */
+    (void)rt_channel_try_send(l->wake_reader, l); /* what travels is never looked at; full: it has been woken already */
 }
 
 bool link_writer_claim(struct link *l)
@@ -27,7 +25,7 @@ bool link_writer_claim(struct link *l)
 
 void link_writer_token(struct link *l)
 {
-    (void)rt_channel_try_send(l->wake_writer, &token);
+    (void)rt_channel_try_send(l->wake_writer, l);
 }
 
 static bool is_stopped(struct link *l)

@@ -8,11 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static char token;
-
 void ic__kick_keeper(struct interconnect *ic)
 {
-    (void)rt_channel_try_send(ic->wake_keeper, &token);
+    (void)rt_channel_try_send(ic->wake_keeper, ic);
 }
 
 void ic__peer_lost(struct peer *p, const char *fmt, ...)
