@@ -61,11 +61,16 @@ static void tell_master(struct ges *g, struct lres *l, enum ic_kind kind, enum g
     ges_send_wire(g, ges_master_of(g, &l->res), kind, &w);
 }
 
+/* Asks for what is needed beside what is held; what is merely cached and would be in the way of that is given back. */
 static void ask(struct ges *g, struct lres *l, enum ges_mode need)
 {
-    const enum ges_mode want = ges_sup(l->cached, need);
+    const enum ges_mode held = lq_held(&l->q), want = ges_sup(held, need);
     if (atomic_load(&g->frozen) || (l->asked != GES_MODE_NL && ges_covers(l->asked, want)))
         return; /* asked after the freeze; or asked already */
+    if (!ges_covers(want, l->cached)) {
+        l->cached = (uint8_t)held;
+        tell_master(g, l, IC_GES_RELEASE, held);
+    }
     l->asked = (uint8_t)ges_sup(want, l->asked);
     GES_COUNT(g, remote, 1);
     tell_master(g, l, IC_GES_REQUEST, l->asked);
@@ -92,8 +97,8 @@ static void granted(void *arg, struct lq_entry *e)
     wait_wake(arg, h->o, 0); /* nothing where it does not wait: granted within ges_lock() */
 }
 
-/* Grants what can be granted, gives way, asks for what is missing. */
-static void run(struct ges *g, struct lres *l)
+/* Grants what can be granted, gives way, asks for what is missing; which it returns. */
+static enum ges_mode run(struct ges *g, struct lres *l)
 {
     for (;;) {
         const struct lq_limits limits = { .cap = l->cached, .hold_new = l->blocks != GES_MODE_NL, .against = l->blocks };
@@ -103,7 +108,7 @@ static void run(struct ges *g, struct lres *l)
         if (need != GES_MODE_NL)
             ask(g, l, need);
         if (before == l->blocks)
-            return;
+            return need;
     }
 }
 
@@ -135,10 +140,12 @@ static void maybe_idle(struct ges *g, struct lshard *s, struct lres *l)
 
 static void settle(struct ges *g, struct lshard *s, struct lres *l)
 {
-    run(g, l);
-    if (l->asked != GES_MODE_NL && !lq_has_waiters(&l->q) && !atomic_load(&g->frozen)) {
-        l->asked = GES_MODE_NL; /* whoever wanted it has given up; a grant on its way is kept all the same */
+    const enum ges_mode need = run(g, l);
+    const enum ges_mode want = need == GES_MODE_NL ? need : ges_sup(lq_held(&l->q), need);
+    if (l->asked != GES_MODE_NL && l->asked != want && !atomic_load(&g->frozen)) {
+        l->asked = GES_MODE_NL; /* whoever wanted that much has given up; a grant on its way is kept all the same */
         tell_master(g, l, IC_GES_CANCEL, GES_MODE_NL);
+        (void)run(g, l);
     }
     maybe_idle(g, s, l);
 }
@@ -241,7 +248,7 @@ static enum err lock_timed_out(struct diag *d)
 static bool ask_for(struct ges *g, struct lres *l, struct hold *h, enum ges_mode want)
 {
     lq_ask(&l->q, &h->e, want);
-    run(g, l);
+    (void)run(g, l);
     return h->e.where == LQ_GRANTED;
 }
 
@@ -405,7 +412,7 @@ void local_granted(struct ges *g, const struct ges_resource *r, enum ges_mode mo
     if (ges_covers(mode, l->asked))
         l->asked = GES_MODE_NL;
     l->blocks = GES_MODE_NL; /* said again where it is still true */
-    run(g, l);
+    (void)run(g, l);
     maybe_idle(g, s, l);
     rt_spin_unlock(&s->spin);
 }
@@ -423,7 +430,7 @@ void local_blocks(struct ges *g, const struct ges_resource *r, enum ges_mode wan
             s->nidle--;
         }
         l->blocks = (uint8_t)want;
-        run(g, l);
+        (void)run(g, l);
         maybe_idle(g, s, l);
     } /* else: a release that crossed it has said so already */
     rt_spin_unlock(&s->spin);
@@ -446,13 +453,14 @@ static void each_res(struct ges *g, void (*fn)(struct ges *g, struct lshard *s, 
     }
 }
 
+/* What it would ask for now. */
 static enum ges_mode wanted(const struct lres *l)
 {
     const struct list *first = !list_empty(&l->q.converting) ? l->q.converting.next : !list_empty(&l->q.waiting) ? l->q.waiting.next : NULL;
     if (first == NULL)
         return GES_MODE_NL;
-    const enum ges_mode want = ges_sup(l->cached, LIST_ENTRY(first, struct lq_entry, link)->want);
-    return want == l->cached ? GES_MODE_NL : want;
+    const enum ges_mode want = LIST_ENTRY(first, struct lq_entry, link)->want;
+    return ges_covers(l->cached, want) ? GES_MODE_NL : ges_sup(lq_held(&l->q), want);
 }
 
 /* What the new master has to know; revocations that were under way are void: it says again what is in its way. */
@@ -461,6 +469,8 @@ static void declare_one(struct ges *g, struct lshard *s, struct lres *l)
     l->blocks = GES_MODE_NL;
     l->grant_no = 1;
     l->asked = (uint8_t)wanted(l);
+    if (l->asked != GES_MODE_NL && !ges_covers(l->asked, l->cached))
+        l->cached = (uint8_t)lq_held(&l->q);
     if (l->cached == GES_MODE_NL && l->asked == GES_MODE_NL)
         return;
     const struct ges_wire w = { .epoch = atomic_load(&g->epoch), .id1 = l->res.id1, .id2 = l->res.id2, .grant_no = l->grant_no,
@@ -481,7 +491,7 @@ static void own(struct ges *g, struct lshard *s, struct lres *l)
 
 static void ask_again(struct ges *g, struct lshard *s, struct lres *l)
 {
-    run(g, l);
+    (void)run(g, l);
 }
 
 void local_own_all(struct ges *g) { each_res(g, own); }

@@ -353,13 +353,13 @@ struct graph {
     struct u64map *by_owner, *by_xid; /* vertex + 1 */
 };
 
-static void edge(struct graph *gr, uint32_t from, uint32_t to)
+static void edge(struct graph *gr, uint32_t from, uint32_t to, bool soft)
 {
     if (gr->ne == gr->cap) {
         gr->cap = MAX(64u, 2 * gr->cap);
         gr->e = xrealloc(gr->e, gr->cap * sizeof(*gr->e));
     }
-    gr->e[gr->ne++] = (struct dl_edge){ from, to };
+    gr->e[gr->ne++] = (struct dl_edge){ from, to, soft };
 }
 
 static bool same_res(const struct rec *a, const struct rec *b) { return a->type == b->type && a->id1 == b->id1 && a->id2 == b->id2; }
@@ -383,9 +383,9 @@ static void global_edges(struct graph *gr, uint32_t from)
         if (r->tag == REC_HOLDER && same_res(r, w) && !ges_compatible(r->mode, w->mode)) {
             const uintptr_t to = (uintptr_t)u64map_get(gr->by_owner, r->owner);
             if (to != 0 && to - 1 != from)
-                edge(gr, from, (uint32_t)to - 1);
+                edge(gr, from, (uint32_t)to - 1, false);
         } else if (gr->soft && r->tag == REC_WAIT && r->global && r->node != w->node && same_res(r, w) && queue_position(gr->s, w, r->node) < mine) {
-            edge(gr, from, (uint32_t)(uintptr_t)u64map_get(gr->by_owner, r->owner) - 1);
+            edge(gr, from, (uint32_t)(uintptr_t)u64map_get(gr->by_owner, r->owner) - 1, true);
         }
     }
 }
@@ -410,13 +410,13 @@ static void build(struct graph *gr, const struct recs *s, bool soft)
         const uintptr_t from = counts ? (uintptr_t)u64map_get(gr->by_owner, r->owner) : 0;
         const uintptr_t to = counts ? (uintptr_t)u64map_get(gr->by_owner, r->seq) : 0;
         if (from != 0 && to != 0)
-            edge(gr, (uint32_t)from - 1, (uint32_t)to - 1);
+            edge(gr, (uint32_t)from - 1, (uint32_t)to - 1, r->soft);
     }
     for (uint32_t i = 0; i < gr->nv; i++) {
         if (gr->wait[i]->type == GES_TX) {
             const uintptr_t to = (uintptr_t)u64map_get(gr->by_xid, gr->wait[i]->id1);
             if (to != 0)
-                edge(gr, i, (uint32_t)to - 1);
+                edge(gr, i, (uint32_t)to - 1, false);
         } else if (gr->wait[i]->global) {
             global_edges(gr, i);
         }

@@ -12,7 +12,8 @@ struct tarjan {
     uint32_t *stack, depth; /* vertices not yet in a component */
     uint32_t *path, path_len; /* in place of recursion */
     uint32_t counter, components;
-    uint32_t *component, *victims, nvictims;
+    uint32_t *component;
+    uint32_t *cyclic; /* of each component */
 };
 
 static void build_adjacency(struct tarjan *t, const struct dl_edge *e, uint32_t nedges)
@@ -43,17 +44,13 @@ static bool waits_for_itself(const struct tarjan *t, uint32_t v)
 
 static void close_component(struct tarjan *t, uint32_t root)
 {
-    uint32_t victim = root, size = 0, v;
+    uint32_t size = 0, v;
     do {
         v = t->stack[--t->depth];
         t->component[v] = t->components;
         size++;
-        if (younger(&t->v[v], &t->v[victim]))
-            victim = v;
     } while (v != root);
-    t->components++;
-    if (size > 1 || waits_for_itself(t, root))
-        t->victims[t->nvictims++] = victim;
+    t->cyclic[t->components++] = size > 1 || waits_for_itself(t, root);
 }
 
 static void enter(struct tarjan *t, uint32_t v)
@@ -87,13 +84,31 @@ static void walk(struct tarjan *t, uint32_t from)
     }
 }
 
+/* victim[c]: vertex + 1, for each component c. */
+static void choose(const struct tarjan *t, const struct dl_edge *e, uint32_t nedges, uint32_t *victim)
+{
+    for (uint32_t i = 0; i < nedges; i++) {
+        const uint32_t c = t->component[e[i].to];
+        if (e[i].soft || c != t->component[e[i].from] || !t->cyclic[c])
+            continue;
+        if (victim[c] == 0 || younger(&t->v[e[i].to], &t->v[victim[c] - 1]))
+            victim[c] = e[i].to + 1;
+    }
+    for (uint32_t v = 0; v < t->n; v++) { /* queues alone make no cycle; but who knows what was gathered */
+        const uint32_t c = t->component[v];
+        if (t->cyclic[c] && victim[c] == 0)
+            victim[c] = v + 1;
+    }
+}
+
 uint32_t dl_victims(const struct dl_vertex *v, uint32_t nvertices, const struct dl_edge *e, uint32_t nedges, uint32_t *ret_victims,
                     uint32_t *ret_component)
 {
     const size_t n = nvertices + 1u;
-    uint32_t *mem = xcalloc(6 * n + nedges + 1, sizeof(*mem));
+    uint32_t *mem = xcalloc(8 * n + nedges + 1, sizeof(*mem));
     struct tarjan t = { .v = v, .n = nvertices, .first = mem, .index = mem + n, .low = mem + 2 * n, .next = mem + 3 * n, .stack = mem + 4 * n,
-                        .path = mem + 5 * n, .to = mem + 6 * n, .component = ret_component, .victims = ret_victims };
+                        .path = mem + 5 * n, .cyclic = mem + 6 * n, .to = mem + 8 * n, .component = ret_component };
+    uint32_t *victim = mem + 7 * n;
     build_adjacency(&t, e, nedges);
     for (uint32_t i = 0; i < nvertices; i++)
         t.index[i] = ret_component[i] = NONE;
@@ -101,6 +116,12 @@ uint32_t dl_victims(const struct dl_vertex *v, uint32_t nvertices, const struct 
         if (t.index[i] == NONE)
             walk(&t, i);
     }
+    choose(&t, e, nedges, victim);
+    uint32_t found = 0;
+    for (uint32_t c = 0; c < t.components; c++) {
+        if (t.cyclic[c])
+            ret_victims[found++] = victim[c] - 1;
+    }
     free(mem);
-    return t.nvictims;
+    return found;
 }

@@ -54,31 +54,26 @@ static void granted(void *arg, struct lq_entry *e)
     send(arg, GM_GRANT, n, e->mode);
 }
 
-struct tell {
-    struct gm_output *out;
-    enum ges_mode want;
-};
-
-static void tell(void *arg, const struct lq_entry *by)
+/* A node is told once that it is in the way of the first that waits; and that it is not any more, where that one has given up. */
+static void tell(struct gm_output *out, struct gm_node *n, const struct lq_entry *first)
 {
-    const struct tell *t = arg;
-    struct gm_node *n = CONTAINER_OF((struct lq_entry *)by, struct gm_node, e);
-    if (by->mode == GES_MODE_NL || ges_compatible(by->mode, t->want) || (n->told != GES_MODE_NL && ges_covers(n->told, t->want)))
-        return; /* ahead in the queue only; or it knows */
-    n->told = (uint8_t)ges_sup(n->told, t->want);
-    send(t->out, GM_BAST, n, n->told);
+    const bool in_the_way = first != NULL && first != &n->e && !ges_compatible(n->e.mode, first->want);
+    const enum ges_mode want = in_the_way ? first->want : GES_MODE_NL;
+    if (n->told == want)
+        return;
+    n->told = (uint8_t)want;
+    send(out, GM_BAST, n, want);
 }
 
-/* Grants what can be granted; whoever is in the way of the first that waits is told, once. */
 static void run(struct gm_res *r, struct gm_output *out)
 {
     (void)lq_run(&r->q, (struct lq_limits){ .cap = GES_MODE_EX }, granted, out);
-    struct list *first = !list_empty(&r->q.converting) ? r->q.converting.next : !list_empty(&r->q.waiting) ? r->q.waiting.next : NULL;
-    if (first == NULL)
-        return;
-    const struct lq_entry *e = LIST_ENTRY(first, struct lq_entry, link);
-    struct tell t = { out, e->want };
-    lq_blockers(&r->q, e, tell, &t);
+    struct list *head = !list_empty(&r->q.converting) ? r->q.converting.next : !list_empty(&r->q.waiting) ? r->q.waiting.next : NULL;
+    const struct lq_entry *first = head != NULL ? LIST_ENTRY(head, struct lq_entry, link) : NULL;
+    LIST_FOREACH(it, &r->nodes)
+    {
+        tell(out, LIST_ENTRY(it, struct gm_node, link), first);
+    }
 }
 
 static void check(const struct gm_res *r)

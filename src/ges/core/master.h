@@ -18,7 +18,7 @@ struct gm_node {
     struct lq_entry e;
     node_no node;
     uint64_t grant_no; /* of the last grant */
-    uint8_t told; /* mode that somebody wants, as the last BAST said; NL: none since the last grant or release */
+    uint8_t told; /* mode that somebody wants, as the last BAST said; NL: none, or a grant or release since */
 };
 
 enum gm_event_kind {
@@ -38,7 +38,7 @@ enum gm_message_kind { GM_GRANT, GM_BAST };
 struct gm_message {
     enum gm_message_kind kind;
     node_no node;
-    enum ges_mode mode; /* granted; or wanted by somebody */
+    enum ges_mode mode; /* granted; or wanted by somebody, NL: not any more */
     uint64_t grant_no;
 };
 #define GM_OUT_MAX (2 * NODES_MAX)

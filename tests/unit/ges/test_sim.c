@@ -357,9 +357,9 @@ static void run_nodes(void (*fn)(void *), uint64_t seed, double breaks)
 
 static void nodes_never_hold_what_conflicts(void **state)
 {
-    for (uint64_t seed = 1; seed <= 4; seed++) {
+    for (uint64_t seed = 1; seed <= 14; seed++) {
         run_nodes(random_node, seed, seed % 2 == 0 ? 5 : 0);
-        assert_true(w.grants > 1000);
+        assert_true(w.grants > 800);
     }
 }
 
