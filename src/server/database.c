@@ -236,23 +236,27 @@ static void stop_checkpointer(struct instance *in)
 enum err instance__close_database(struct instance *in, struct diag *d)
 {
     stop_checkpointer(in);
-    catalog_close(in->catalog);
-    sequences_close(in->sequences);
-    struct txn_sys *ts = in->ts;
-    struct closing cl = { .in = in, .xid_seq = txn_xid_seq(ts) };
-    txn_close(ts);
-    access_close(in->access);
-    space_close(in->space);
+    struct closing cl = { .in = in, .xid_seq = txn_xid_seq(in->ts) };
+    txn_stop(in->ts);
     enum err err = bufcache_drain(in->bc, d);
     redo_flush(in->redo, redo_end(in->redo));
     cl.end = redo_end(in->redo);
     if (!err)
         err = instance__control_update(in, close_thread, &cl, d);
-    atomic_store(&in->ts, NULL);
     bufcache_close(in->bc);
     redo_close(in->redo);
     files_close(in->files);
     return err ? diag_wrap(d, err, "closing the database") : ERR_OK;
+}
+
+void instance__free_database(struct instance *in)
+{
+    struct txn_sys *ts = atomic_exchange(&in->ts, NULL);
+    catalog_close(in->catalog);
+    sequences_close(in->sequences);
+    txn_close(ts);
+    access_close(in->access);
+    space_close(in->space);
 }
 
 /* ---- crash recovery ------------------------------------------------------------------------ */
@@ -346,6 +350,8 @@ static enum err roll_back_alone(struct instance *in, struct diag *d)
         err = close_recovered_threads(in, d);
     if (!err)
         err = instance__close_database(in, d);
+    if (!err)
+        instance__free_database(in);
     in->gcs = gcs;
     in->ges = ges;
     in->ic = ic;

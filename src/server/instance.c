@@ -314,8 +314,10 @@ enum err instance_stop(struct instance *in, struct diag *d)
     if (!err)
         err = cluster_leave(in->cluster, d);
     cluster_stop(in->cluster);
+    gcs_stop(in->gcs);
     ic_close(in->ic);
     cluster_close(in->cluster);
+    instance__free_database(in);
     gcs_close(in->gcs);
     ges_close(in->ges);
     grd_close(in->grd);
@@ -389,6 +391,7 @@ static enum err bootstrap(struct instance *in, struct diag *d)
         err = instance__close_database(in, d);
     if (err)
         return err;
+    instance__free_database(in);
     ges_owner_free(in->services);
     ges_close(in->ges);
     return control_update(in->dir, note_bootstrapped, NULL, d);

@@ -86,8 +86,10 @@ struct thread_start {
     bool create_undo;
 };
 enum err instance__open_database(struct instance *in, const struct thread_start *start, struct diag *d) MAY_YIELD MUST_CHECK;
-/* Writes all, closes the thread in the control file, frees. */
+/* Writes all, closes the thread in the control file. Peers are still answered from memory ... */
 enum err instance__close_database(struct instance *in, struct diag *d) MAY_YIELD MUST_CHECK;
+/* ... until the interconnect is closed, and this frees the rest. */
+void instance__free_database(struct instance *in) MAY_YIELD;
 enum err instance__claim_thread(struct instance *in, struct thread_start *ret, struct diag *d) MAY_YIELD MUST_CHECK;
 /* The own thread was recovered: goes on behind it; its transactions are rolled back under its new owner. */
 enum err instance__adopt_recovered_thread(struct instance *in, const struct recovery_thread *rt, struct thread_start *ret, struct diag *d) MAY_YIELD MUST_CHECK;

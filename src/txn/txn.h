@@ -78,7 +78,12 @@ struct txn_options {
     void *fatal_arg;
 };
 enum err txn_open(const struct txn_options *opt, struct txn_sys **ret, struct diag *d) MAY_YIELD MUST_CHECK;
-void txn_close(struct txn_sys *ts) MAY_YIELD; /* no transaction may be open */
+/*
+ * The end, once no transaction is open: stop() lets go of redo and cache, which may then be closed; peers are still answered. close() frees:
+ * nothing of the interconnect may run any more.
+ */
+void txn_stop(struct txn_sys *ts) MAY_YIELD;
+void txn_close(struct txn_sys *ts) MAY_YIELD; /* stops first, if need be */
 enum err txn_create_undo(const struct txn_options *opt, struct diag *d) MAY_YIELD MUST_CHECK; /* undo/<thread>.dbf, when a thread is used first */
 /* After crash recovery: rolls back what was active in a recovered thread, through the undo handlers. Logs its progress in the own thread. */
 enum err txn_recover_thread(struct txn_sys *ts, uint16_t thread, uint64_t *ret_rolled_back, struct diag *d) MAY_YIELD MUST_CHECK;

@@ -189,6 +189,7 @@ struct txn_sys {
     struct list commits; /* commit_spin: COMMITTING, in SCN order (which is log order) */
     struct list waiters; /* commit_spin: struct end_waiter */
     _Atomic uint32_t nwaiters;
+    bool stopped;
     struct list deferred; /* commit_spin */
     uint32_t ndeferred; /* commit_spin */
     uint64_t batch; /* commit_spin: number of the last broadcast */

@@ -107,10 +107,17 @@ static void free_lane(struct lane *lane)
     free(lane->snaps.free);
 }
 
-void txn_close(struct txn_sys *ts)
+void txn_stop(struct txn_sys *ts)
 {
     purge_stop(ts);
     redo_remove_listeners(ts->opt.redo, ts);
+    ts->stopped = true;
+}
+
+void txn_close(struct txn_sys *ts)
+{
+    if (!ts->stopped)
+        txn_stop(ts);
     if (ts->opt.ges != NULL)
         ges_set_txn_hooks(ts->opt.ges, NULL);
     for (struct list *l; (l = list_pop_front(&ts->deferred)) != NULL;)
