@@ -46,6 +46,9 @@
  *
  * Expressions nest as deep as the parser lets them (SQL_NESTING_MAX): whoever walks them does it on a big stack.
  *
+ * NEST_LOOP and LOOKUP_JOIN give their rows in the order of the left child's; a sort above them may have been left out for that.
+ * INDEX_SCAN gives rows in the index's order (reversed if backward), unless key.nin > 0.
+ *
  * An expression without Cols, volatile functions and sub-plans is the same
  * for the whole run; the planner has marked the costly ones EXPR_ONCE.
  *
