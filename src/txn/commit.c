@@ -13,6 +13,7 @@
 #define BROADCAST_BYTES (48u * 1024)
 #define BROADCAST_HEAD 42u /* batch, thread, recycled_upto, recycled_scn, commits, objects */
 #define OBJECTS_MAX 4096u /* in one message */
+#define ASK_AGAIN_NS RT_MS(500)
 
 /* What purge needs, moved from the transaction to its entry; before it ends. */
 void commit_leave_traces(struct txn *t)
@@ -301,10 +302,20 @@ static void broadcast_locked(struct txn_sys *ts, bool all)
     struct list *at = ts->commits.next;
     while (!all && at != &ts->commits && LIST_ENTRY(at, struct txn, link)->batch != 0)
         at = at->next;
+    ts->ask_again_at = rt_now() + ASK_AGAIN_NS;
     while (at != &ts->commits) {
         const uint32_t len = fill_message(ts, &at, ++ts->batch);
         send_to_members(ts, len);
     }
+}
+
+/* A member that was still opening its database when it was told of changed objects has not heard. */
+static bool waits_for_object_acks(const struct txn_sys *ts)
+{
+    if (list_empty(&ts->commits) || rt_now() < ts->ask_again_at)
+        return false;
+    const struct txn *first = LIST_ENTRY(ts->commits.next, struct txn, link);
+    return first->nobjects > 0 && first->batch != 0;
 }
 
 /* The flush that begins covers records whose on_scn() has run: they are listed. More than those may be: hearing early does no harm. */
@@ -329,7 +340,7 @@ void commit_housekeeping(struct txn_sys *ts)
 {
     rt_spin_lock(&ts->commit_spin);
     answer_deferred(ts); /* those that could not be sent */
-    if (ts->resend && !atomic_load(&ts->alone)) {
+    if ((ts->resend || waits_for_object_acks(ts)) && !atomic_load(&ts->alone)) {
         ts->resend = false;
         broadcast_locked(ts, true);
     }

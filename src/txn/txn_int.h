@@ -190,6 +190,7 @@ struct txn_sys {
     struct list waiters; /* commit_spin: struct end_waiter */
     _Atomic uint32_t nwaiters;
     bool stopped;
+    uint64_t ask_again_at; /* commit_spin: members that have not acknowledged changed objects are told again */
     struct list deferred; /* commit_spin */
     uint32_t ndeferred; /* commit_spin */
     uint64_t batch; /* commit_spin: number of the last broadcast */
