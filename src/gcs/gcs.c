@@ -9,6 +9,12 @@
 #define TENDS_PER_NOTICES 25u /* notices of dropped read copies go out that often at the latest */
 #define SELF_QUEUE_MAX 64u
 
+/* NULL: nothing is held or wanted here. A member without a cache (yet, or any more) is a master all the same. */
+static struct gcs_holder *holder_find(struct gcs *g, const struct gcs_shard *s, struct dba dba)
+{
+    return s->attached ? g->cache.find(g->cache.arg, dba) : NULL;
+}
+
 /* ---- masters (shard's latch held) --------------------------------------------- */
 
 struct gcs_self gcs__me(const struct gcs *g, struct dba dba)
@@ -148,7 +154,7 @@ static bool may_lack_holder(enum gcs_type type)
 static void to_holder(struct gcs *g, struct gcs_shard *s, const struct gcs_msg *m, node_no from, const uint8_t *block, struct self_queue *q)
 {
     struct gcs_holder nothing = { 0 };
-    struct gcs_holder *h = g->cache.find(g->cache.arg, m->dba);
+    struct gcs_holder *h = holder_find(g, s, m->dba);
     if (h == NULL && !may_lack_holder(m->type)) {
         log_error(g->opt.log, "gcs: %s from node %u for block %u of file %u, which is not asked for here", gcs_type_name(m->type), from,
                   dba_block(m->dba), dba_file(m->dba));
@@ -161,10 +167,18 @@ static void to_holder(struct gcs *g, struct gcs_shard *s, const struct gcs_msg *
     do_acts(g, s, m->dba, h, &out, block, q);
 }
 
+static void copy_asked(struct gcs *g, struct gcs_shard *s, const struct gcs_msg *m)
+{
+    if (s->attached)
+        g->cache.copy_asked(g->cache.arg, m->dba, m);
+    else
+        gcs_answer_copy(g, m->dba, m->node, m->held, m->epoch, NULL);
+}
+
 static void to_one(struct gcs *g, struct gcs_shard *s, const struct gcs_msg *m, node_no from, const uint8_t *block, struct self_queue *q)
 {
     if (m->type == GCS_T_COPY_ASK)
-        g->cache.copy_asked(g->cache.arg, m->dba, m);
+        copy_asked(g, s, m);
     else if (is_for_master(m))
         to_master(g, s, m, from, q);
     else
@@ -199,12 +213,12 @@ static void carry_out(struct gcs *g, struct gcs_shard *s, struct dba dba, struct
 
 void gcs__carry_out(struct gcs *g, struct gcs_shard *s, struct dba dba, const struct gcs_out *out)
 {
-    carry_out(g, s, dba, g->cache.find(g->cache.arg, dba), out);
+    carry_out(g, s, dba, holder_find(g, s, dba), out);
 }
 
 void gcs__settle(struct gcs *g, struct dba dba)
 {
-    struct gcs_holder *h = g->cache.find(g->cache.arg, dba);
+    struct gcs_holder *h = holder_find(g, gcs__shard(g, dba), dba);
     if (h != NULL)
         g->cache.settle(g->cache.arg, h);
 }
@@ -334,7 +348,7 @@ static void on_message(void *arg, const struct ic_message *in)
     }
     struct gcs_shard *s = gcs__shard(g, m.dba);
     rt_spin_lock(&s->latch);
-    if (gcs_msg_is_void(&m, s->epoch) || m.epoch > s->epoch || !s->attached) {
+    if (gcs_msg_is_void(&m, s->epoch) || m.epoch > s->epoch) {
         GCS_COUNT(g, stale);
     } else {
         gcs__receive(g, s, &m, in->from, m.flags & GCS_F_BLOCK ? in->payload + sizeof(m) : NULL);
@@ -402,11 +416,19 @@ enum err gcs_open(const struct gcs_options *opt, struct gcs **ret, struct diag *
     return ERR_OK;
 }
 
+void gcs_stop(struct gcs *g)
+{
+    atomic_store(&g->stopping, true);
+    if (g->tender != NULL)
+        rt_join(g->tender);
+    g->tender = NULL;
+}
+
 void gcs_close(struct gcs *g)
 {
     if (g == NULL)
         return;
-    assert(g->tender == NULL);
+    gcs_stop(g);
     for (uint32_t i = 0; i < g->nshards; i++) {
         struct gcs_shard *s = &g->shards[i];
         size_t pos = 0;
@@ -440,10 +462,6 @@ void gcs_attach(struct gcs *g, const struct gcs_cache *cache)
 void gcs_detach(struct gcs *g)
 {
     set_attached(g, false);
-    atomic_store(&g->stopping, true);
-    if (g->tender != NULL)
-        rt_join(g->tender);
-    g->tender = NULL;
 }
 
 uint32_t gcs_shards(const struct gcs *g)

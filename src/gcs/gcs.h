@@ -41,7 +41,12 @@ struct gcs_options {
     struct log *log;
 };
 enum err gcs_open(const struct gcs_options *opt, struct gcs **ret, struct diag *d) MAY_YIELD MUST_CHECK;
-void gcs_close(struct gcs *g); /* after gcs_detach(), and after the transport's end: its handlers are in here */
+/*
+ * The end, in this order: bufcache_drain(), bufcache_close(), cluster_leave() - until then the node is a master for others -,
+ * cluster_stop(), gcs_stop(), ic_close(), gcs_close().
+ */
+void gcs_stop(struct gcs *g) MAY_YIELD; /* sends nothing of its own accord from here on */
+void gcs_close(struct gcs *g) MAY_YIELD;
 
 /* Steps of a view change. The directory (grd_listener) listens before it. */
 struct cluster_listener gcs_listener(struct gcs *g);
@@ -62,8 +67,8 @@ struct gcs_cache {
     void (*each)(void *arg, uint32_t shard, void (*fn)(void *fn_arg, struct dba dba, struct gcs_holder *h), void *fn_arg);
     enum err (*disk_version)(void *arg, struct dba dba, scn_t *ret, struct diag *d) MAY_YIELD;
 };
-void gcs_attach(struct gcs *g, const struct gcs_cache *cache);
-void gcs_detach(struct gcs *g) MAY_YIELD; /* nothing is held any more; nothing is sent from here on: the transport may be closed */
+void gcs_attach(struct gcs *g, const struct gcs_cache *cache); /* at any time; once */
+void gcs_detach(struct gcs *g); /* nothing is held any more */
 
 uint32_t gcs_shards(const struct gcs *g);
 static inline uint32_t gcs_shard_of(struct dba dba, uint32_t shards) { return (uint32_t)hash_u64(dba.v) & (shards - 1); }

@@ -2,8 +2,8 @@
  * A change of view (models/gcs_crash.pml): freeze - masters begin nothing new;
  * install - everything in transit is void, masters forget, holders forget what
  * they were asked and keep what they hold; declare - all tell the new masters
- * what they hold; open - a master without a declared owner compares past
- * images with the disk, then serves. Declaring ends on a node only when it has
+ * what they hold, past images compared with the disk; open - masters make the
+ * newest past image current where nobody owns the block, then serve. Declaring ends on a node only when it has
  * heard all members to the end, so nobody opens before every master knows all.
  */
 #include <stdlib.h>
@@ -82,30 +82,106 @@ struct declaration {
     struct gcs_msg msg;
 };
 
+struct pis_on_disk;
+
 struct declarations {
     struct gcs *g;
+    const struct pis_on_disk *pis; /* of the shard at hand */
     struct declaration *v;
     size_t n, cap;
     epoch_t epoch;
 };
 
+/* A past image of this node's, whose block somebody else may own, and what the disk shows. */
+struct pi_on_disk {
+    struct dba dba;
+    scn_t disk;
+};
+
+struct pis_on_disk {
+    struct pi_on_disk *v;
+    size_t n, cap;
+};
+
+static void find_pi(void *arg, struct dba dba, struct gcs_holder *h)
+{
+    struct pis_on_disk *all = arg;
+    if (!gcs_holder_needs_disk(h))
+        return;
+    if (all->n == all->cap) {
+        all->cap = MAX(all->cap * 2, 64u);
+        all->v = xrealloc(all->v, all->cap * sizeof(*all->v));
+    }
+    all->v[all->n++] = (struct pi_on_disk){ .dba = dba };
+}
+
+/* Unreadable: version 0, and the past image takes the block's place. */
+static void look_at_disk(struct gcs *g, struct pis_on_disk *all)
+{
+    for (size_t i = 0; i < all->n; i++) {
+        struct diag d;
+        if (g->cache.disk_version(g->cache.arg, all->v[i].dba, &all->v[i].disk, &d) != ERR_OK) {
+            log_diag(g->opt.log, LOG_WARNING, &d, "a block that cannot be read has a past image");
+            all->v[i].disk = 0;
+        }
+    }
+}
+
+static scn_t disk_of(const struct declarations *all, struct dba dba)
+{
+    for (size_t i = 0; i < all->pis->n; i++)
+        if (dba_eq(all->pis->v[i].dba, dba))
+            return all->pis->v[i].disk;
+    return 0;
+}
+
+static void declaration_add(struct declarations *all, node_no master, struct dba dba, const struct gcs_msg *msg)
+{
+    if (all->n == all->cap) {
+        all->cap = MAX(all->cap * 2, 1024u);
+        all->v = xrealloc(all->v, all->cap * sizeof(*all->v));
+    }
+    struct declaration *x = &all->v[all->n++];
+    *x = (struct declaration){ .master = master, .msg = *msg };
+    x->msg.dba = dba;
+    x->msg.epoch = all->epoch;
+}
+
 static void collect(void *arg, struct dba dba, struct gcs_holder *h)
 {
     struct declarations *all = arg;
-    const struct gcs_self me = gcs__me(all->g, dba);
+    struct gcs *g = all->g;
+    const struct gcs_self me = gcs__me(g, dba);
     struct gcs_out out;
     out.n = 0;
-    gcs_holder_declare(h, &me, &out);
+    gcs_holder_declare(h, &me, gcs_holder_needs_disk(h) ? disk_of(all, dba) : 0, &out);
     for (uint32_t i = 0; i < out.n; i++) {
-        if (all->n == all->cap) {
-            all->cap = MAX(all->cap * 2, 1024u);
-            all->v = xrealloc(all->v, all->cap * sizeof(*all->v));
-        }
-        struct declaration *x = &all->v[all->n++];
-        *x = (struct declaration){ .master = out.act[i].to, .msg = out.act[i].msg };
-        x->msg.dba = dba;
-        x->msg.epoch = all->epoch;
+        if (out.act[i].kind == GCS_SEND)
+            declaration_add(all, out.act[i].to, dba, &out.act[i].msg);
+        else
+            g->cache.duty(g->cache.arg, h, &out.act[i], NULL);
     }
+}
+
+/* What this node holds of a shard. Nothing of it changes until the view opens, but that pins and writes go on. */
+static void collect_shard(struct declarations *all, uint32_t i)
+{
+    struct gcs *g = all->g;
+    struct gcs_shard *s = &g->shards[i];
+    struct pis_on_disk pis = { 0 };
+    rt_spin_lock(&s->latch);
+    const bool attached = s->attached;
+    if (attached)
+        g->cache.each(g->cache.arg, i, find_pi, &pis);
+    rt_spin_unlock(&s->latch);
+    if (!attached)
+        return;
+    look_at_disk(g, &pis);
+    all->pis = &pis;
+    rt_spin_lock(&s->latch);
+    g->cache.each(g->cache.arg, i, collect, all);
+    rt_spin_unlock(&s->latch);
+    free(pis.v);
 }
 
 static void take_declaration(struct gcs *g, const struct gcs_msg *m, node_no from)
@@ -219,11 +295,8 @@ static enum err declare(void *arg, const struct cluster_view *view, struct diag 
     struct gcs *g = arg;
     struct declarations all = { .g = g, .epoch = view->epoch };
     for (uint32_t i = 0; i < g->nshards; i++) {
-        struct gcs_shard *s = &g->shards[i];
-        rt_spin_lock(&s->latch);
-        if (s->attached)
-            g->cache.each(g->cache.arg, i, collect, &all);
-        rt_spin_unlock(&s->latch);
+        collect_shard(&all, i);
+        rt_yield_if_due();
     }
     enum err err = declare_all(g, &all, view, d);
     free(all.v);
@@ -232,37 +305,7 @@ static enum err declare(void *arg, const struct cluster_view *view, struct diag 
 
 /* ---- open --------------------------------------------------------------------------- */
 
-/* A block with past images and no declared owner. */
-struct orphan {
-    struct dba dba;
-    scn_t disk;
-};
-
-static size_t orphans(struct gcs_shard *s, struct orphan **ret)
-{
-    size_t n = 0, pos = 0;
-    uint64_t key;
-    rt_spin_lock(&s->latch);
-    *ret = xmalloc(sizeof(**ret) * (u64map_count(s->masters) + 1));
-    for (void *m; u64map_next(s->masters, &pos, &key, &m);)
-        if (gcs_master_needs_disk(m))
-            (*ret)[n++] = (struct orphan){ .dba = { key } };
-    rt_spin_unlock(&s->latch);
-    return n;
-}
-
-static void read_disk_versions(struct gcs *g, struct orphan *v, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        struct diag d;
-        if (g->cache.disk_version(g->cache.arg, v[i].dba, &v[i].disk, &d) != ERR_OK) {
-            log_diag(g->opt.log, LOG_WARNING, &d, "a past image takes the place of a block that cannot be read");
-            v[i].disk = 0;
-        }
-    }
-}
-
-static void open_master(struct gcs *g, struct gcs_shard *s, struct dba dba, scn_t disk)
+static void open_master(struct gcs *g, struct gcs_shard *s, struct dba dba)
 {
     struct gcs_master *m = u64map_get(s->masters, dba.v);
     if (m == NULL)
@@ -270,7 +313,7 @@ static void open_master(struct gcs *g, struct gcs_shard *s, struct dba dba, scn_
     const struct gcs_master_env env = gcs__env(g, s);
     struct gcs_out out;
     out.n = 0;
-    gcs_master_open(m, &env, disk, &out);
+    gcs_master_open(m, &env, &out);
     for (uint32_t i = 0; i < out.n; i++)
         if (out.act[i].msg.type == GCS_T_PROMOTE)
             GCS_COUNT(g, promoted);
@@ -278,21 +321,16 @@ static void open_master(struct gcs *g, struct gcs_shard *s, struct dba dba, scn_
     gcs__settle(g, dba);
 }
 
-/* All masters, those too that early requests of members already open have made meanwhile. */
-static void open_masters(struct gcs *g, struct gcs_shard *s, const struct orphan *v, size_t n)
+/* Those declared, and those that requests of members already open have made meanwhile. */
+static void open_masters(struct gcs *g, struct gcs_shard *s)
 {
-    size_t count = 0, pos = 0;
+    size_t n = 0, pos = 0;
     uint64_t key;
     uint64_t *keys = xmalloc(sizeof(*keys) * (u64map_count(s->masters) + 1));
     for (void *m; u64map_next(s->masters, &pos, &key, &m);)
-        keys[count++] = key;
-    for (size_t i = 0; i < count; i++) {
-        scn_t disk = 0;
-        for (size_t o = 0; o < n; o++)
-            if (v[o].dba.v == keys[i])
-                disk = v[o].disk;
-        open_master(g, s, (struct dba){ keys[i] }, disk);
-    }
+        keys[n++] = key;
+    for (size_t i = 0; i < n; i++)
+        open_master(g, s, (struct dba){ keys[i] });
     free(keys);
 }
 
@@ -310,16 +348,12 @@ static void ask_again(void *arg, struct dba dba, struct gcs_holder *h)
 static void open_shard(struct gcs *g, uint32_t i)
 {
     struct gcs_shard *s = &g->shards[i];
-    struct orphan *v;
-    const size_t n = orphans(s, &v);
-    read_disk_versions(g, v, n);
     rt_spin_lock(&s->latch);
     s->open = true;
-    open_masters(g, s, v, n);
+    open_masters(g, s);
     if (s->attached)
         g->cache.each(g->cache.arg, i, ask_again, g);
     rt_spin_unlock(&s->latch);
-    free(v);
 }
 
 static void open_view(void *arg, const struct cluster_view *view)

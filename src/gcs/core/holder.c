@@ -419,14 +419,19 @@ void gcs_holder_view(struct gcs_holder *h)
     h->rv = GCS_RV_NONE;
 }
 
-void gcs_holder_declare(const struct gcs_holder *h, const struct gcs_self *me, struct gcs_out *out)
+void gcs_holder_declare(struct gcs_holder *h, const struct gcs_self *me, scn_t disk, struct gcs_out *out)
 {
+    if (h->pi > 0 && h->pi <= disk) {
+        h->pi = 0;
+        gcs_out_add(out, GCS_DROP_PI);
+    }
     if (h->mode == GCS_N && h->pi == 0)
         return;
     struct gcs_msg *m = to_master(out, me, GCS_T_DECLARE);
     m->mode = h->mode;
     m->held = h->gno;
     m->scn = h->pi;
+    m->gno = disk;
     m->version = h->version;
 }
 

@@ -80,7 +80,10 @@ bool gcs_holder_may_evict(const struct gcs_holder *h);
 void gcs_holder_evict(struct gcs_holder *h, const struct gcs_self *me, struct gcs_out *out, uint64_t *ret_notice);
 /* A new view: what was in transit is forgotten. */
 void gcs_holder_view(struct gcs_holder *h);
-void gcs_holder_declare(const struct gcs_holder *h, const struct gcs_self *me, struct gcs_out *out);
+/* With a past image and no ownership, the version on disk must be looked at: nobody writes the block unless he declares to own it. */
+static inline bool gcs_holder_needs_disk(const struct gcs_holder *h) { return h->pi > 0 && h->mode < GCS_SCUR; }
+/* disk: that version, or 0. A past image that the disk has overtaken goes. */
+void gcs_holder_declare(struct gcs_holder *h, const struct gcs_self *me, scn_t disk, struct gcs_out *out);
 void gcs_holder_ask_again(struct gcs_holder *h, const struct gcs_self *me, struct gcs_out *out);
 
 #endif

@@ -306,6 +306,7 @@ static void recv_declare(struct gcs_master *m, const struct gcs_msg *msg, node_n
         s->gno = msg->held;
     }
     s->pi = msg->scn;
+    m->disk = MAX(m->disk, msg->gno);
 }
 
 void gcs_master_recv(struct gcs_master *m, const struct gcs_master_env *env, const struct gcs_msg *msg, node_no from, struct gcs_out *out)
@@ -357,16 +358,11 @@ static struct gcs_slot *newest_past_image(const struct gcs_master *m)
     return best;
 }
 
-bool gcs_master_needs_disk(const struct gcs_master *m)
-{
-    return m->own == 0 && newest_past_image(m) != NULL;
-}
-
-void gcs_master_open(struct gcs_master *m, const struct gcs_master_env *env, scn_t disk, struct gcs_out *out)
+void gcs_master_open(struct gcs_master *m, const struct gcs_master_env *env, struct gcs_out *out)
 {
     assert(m->op == GCS_WANT_NONE);
     struct gcs_slot *newest = newest_past_image(m);
-    if (m->own == 0 && newest != NULL && newest->pi > disk) {
+    if (m->own == 0 && newest != NULL && newest->pi > m->disk) {
         m->own = newest->node;
         m->own_gno = (*env->next_gno)++;
         newest->shares = false;
@@ -379,7 +375,6 @@ void gcs_master_open(struct gcs_master *m, const struct gcs_master_env *env, scn
         msg->flags = shared ? GCS_F_SHARED : 0;
         newest->pi = 0;
     }
-    m->disk = MAX(m->disk, disk);
-    drop_past_images(m, disk, out);
+    drop_past_images(m, m->disk, out);
     begin_next(m, env, out);
 }

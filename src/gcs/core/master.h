@@ -52,9 +52,10 @@ void gcs_master_fini(struct gcs_master *m);
 void gcs_master_recv(struct gcs_master *m, const struct gcs_master_env *env, const struct gcs_msg *msg, node_no from, struct gcs_out *out);
 /* Nothing to remember. */
 bool gcs_master_is_idle(const struct gcs_master *m);
-/* With all declarations there: past images and no owner; the version on disk decides. */
-bool gcs_master_needs_disk(const struct gcs_master *m);
-/* Makes the newest past image current where it is newer than the disk; lets those go that the disk has overtaken; begins. */
-void gcs_master_open(struct gcs_master *m, const struct gcs_master_env *env, scn_t disk, struct gcs_out *out);
+/*
+ * All declarations are there. Where nobody owns the block, makes the newest past image current if it is newer than the disk; lets those go
+ * that the disk has overtaken; begins.
+ */
+void gcs_master_open(struct gcs_master *m, const struct gcs_master_env *env, struct gcs_out *out);
 
 #endif

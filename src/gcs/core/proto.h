@@ -44,7 +44,7 @@ enum gcs_want { GCS_WANT_NONE, GCS_WANT_S, GCS_WANT_X };
     X(WRITE_ASK, "PI holder to master to owner", "please write the block: a past image scn waits for it") \
     X(COPY_ASK,  "master to owner",   "a mode-less copy for `node`'s reader at scn, answered with held = token") \
     X(COPY,      "owner to node",     "the copy; without block: ask for S") \
-    X(DECLARE,   "node to new master", "holds `mode` by grant `held`; past image scn; version") \
+    X(DECLARE,   "node to new master", "holds `mode` by grant `held`; past image scn; gno = version on disk, if looked at") \
     X(DECLARED,  "node to new master", "that was all (no block)")
 /* clang-format on */
 

@@ -321,7 +321,7 @@ static void open_block(struct world *w, unsigned n, unsigned b)
     struct side *s = &w->node[n].side[b];
     const struct gcs_master_env env = env_of(w, n);
     struct gcs_out out = { 0 };
-    gcs_master_open(&s->m, &env, gcs_master_needs_disk(&s->m) ? w->disk[b] : 0, &out);
+    gcs_master_open(&s->m, &env, &out);
     carry_out(w, n, b, &out, NULL);
 }
 
@@ -502,7 +502,8 @@ static void declare(struct world *w, unsigned n)
     EACH_BLOCK(b) {
         const struct gcs_self me = self_of(w, n, b);
         struct gcs_out out = { 0 };
-        gcs_holder_declare(&node->side[b].h, &me, &out);
+        struct gcs_holder *h = &node->side[b].h;
+        gcs_holder_declare(h, &me, gcs_holder_needs_disk(h) ? w->disk[b] : 0, &out);
         carry_out(w, n, b, &out, NULL);
     }
     EACH_NODE(to)

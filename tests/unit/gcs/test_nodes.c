@@ -141,12 +141,12 @@ static void start(struct host *h, lsn_t redo_start)
     CHECK_OK(grd_open(1024, &h->grd, &d), &d);
     const struct gcs_options go = { .ic = h->ic, .grd = h->grd, .scn = &h->scn, .self = cluster_self(h->cluster), .shards = 16, .log = h->log };
     CHECK_OK(gcs_open(&go, &h->gcs, &d), &d);
-    open_storage(h, redo_start);
     CHECK_OK(cluster_attach(h->cluster, h->ic, &d), &d);
     const struct cluster_listener lg = grd_listener(h->grd), lc = gcs_listener(h->gcs);
     cluster_listen(h->cluster, &lg);
     cluster_listen(h->cluster, &lc);
     CHECK_OK(cluster_join(h->cluster, nothing_to_recover, h, &d), &d);
+    open_storage(h, redo_start);
 }
 
 static void note_statistics(struct host *h)
@@ -169,9 +169,10 @@ static lsn_t leave(struct host *h)
     bufcache_stats(h->bc, &b);
     CHECK(b.past_images == 0);
     note_statistics(h);
-    CHECK_OK(cluster_leave(h->cluster, &d), &d);
     bufcache_close(h->bc);
+    CHECK_OK(cluster_leave(h->cluster, &d), &d);
     cluster_stop(h->cluster);
+    gcs_stop(h->gcs);
     ic_close(h->ic);
     gcs_close(h->gcs);
     grd_close(h->grd);
