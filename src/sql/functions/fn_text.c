@@ -480,7 +480,7 @@ static enum err overlay_at(struct func_ctx *c, struct str s, struct str with, in
     if (at <= 0)
         return diag_set(c->d, ERR_SUBSTRING, "negative substring length not allowed");
     const union datum head = slice(s, 0, at - 1), tail = slice(s, at - 1 + len, INT64_MAX);
-    union datum t;
+    union datum t = head;
     const enum err err = concat2(c, head.s, with, &t);
     return err ? err : concat2(c, t.s, tail.s, r);
 }
