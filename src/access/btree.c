@@ -30,8 +30,8 @@ enum err btree__pin(struct access *a, struct btree_reading r, struct dba at, str
     return ERR_OK;
 }
 
-enum err btree__descend(struct access *a, struct btree_reading r, struct seg seg, const struct btree_key *k, unsigned level, struct pin **ret,
-                        struct diag *d)
+static inline enum err descend(struct access *a, struct btree_reading r, struct seg seg, const struct btree_key *k, unsigned level,
+                               struct pin **ret, unsigned *ret_pos, struct diag *d)
 {
     for (unsigned tries = 0; tries < DESCENTS_MAX; tries++) {
         struct dba at = space_first_block(seg);
@@ -50,16 +50,19 @@ enum err btree__descend(struct access *a, struct btree_reading r, struct seg seg
                     return btree__damaged(at, seg, "the tree is lower than expected", d);
                 break;
             }
-            if (btree_page_beyond(b->data, k)) {
+            /* Only behind the last entry may k be beyond the high key. */
+            const unsigned pos = btree_page_lower(b->data, k);
+            if (pos == p->n && btree_page_beyond(b->data, k)) {
                 at.v = p->right;
                 buf_unpin(b);
                 continue;
             }
             if (p->level == level) {
                 *ret = b;
+                *ret_pos = pos;
                 return ERR_OK;
             }
-            at = btree_page_child(b->data, k);
+            at = btree_page_child_at(b->data, k, pos);
             expected--;
             buf_unpin(b);
             if (UNLIKELY(!at.v))
@@ -67,6 +70,13 @@ enum err btree__descend(struct access *a, struct btree_reading r, struct seg seg
         }
     }
     return btree__damaged(space_first_block(seg), seg, "the tree does not come to rest", d);
+}
+
+enum err btree__descend(struct access *a, struct btree_reading r, struct seg seg, const struct btree_key *k, unsigned level, struct pin **ret,
+                        struct diag *d)
+{
+    unsigned pos;
+    return descend(a, r, seg, k, level, ret, &pos, d);
 }
 
 bool btree__find(const uint8_t *block, const struct btree_key *k, unsigned *ret_pos)
@@ -89,11 +99,12 @@ enum err btree_lookup(struct access *a, struct seg seg, const struct snapshot *s
     const struct btree_reading r = { .s = s->s };
     struct pin *b;
     uint32_t n = 0;
-    enum err err = btree__descend(a, r, seg, &k, 0, &b, d);
+    unsigned i = 0;
+    enum err err = descend(a, r, seg, &k, 0, &b, &i, d);
     if (UNLIKELY(err))
         return err;
     COUNT(a, index_lookups);
-    for (unsigned i = btree_page_lower(b->data, &k);; i++) {
+    for (;; i++) {
         const struct btree_page *p = btree_page(b->data);
         struct btree_item e;
         if (i >= p->n) {

@@ -84,7 +84,7 @@ static void append(struct level *l, const struct btree_key *k, uint64_t aux)
     btree_put_entry_head(l->entries + l->len, k, aux);
     memcpy(l->entries + l->len + BTREE_ENTRY_HEAD, k->key, k->len);
     l->len += BTREE_ENTRY_HEAD + k->len;
-    l->used += BTREE_ENTRY_HEAD + 2 + k->len;
+    l->used += BTREE_ENTRY_HEAD + BTREE_SLOT + k->len;
     l->n++;
 }
 
@@ -105,7 +105,7 @@ static enum err add(struct build *b, unsigned level, const struct btree_key *k, 
         return err;
     struct level *l = b->level[level];
     /* room for the entry and for a high key as long as itself */
-    if (l->n >= 2 && (l->used + BTREE_ENTRY_HEAD + 2 + k->len > FILL_BYTES || l->used + 2 * (BTREE_ENTRY_HEAD + 2 + k->len) > BTREE_SPACE)) {
+    if (l->n >= 2 && (l->used + BTREE_ENTRY_HEAD + BTREE_SLOT + k->len > FILL_BYTES || l->used + 2 * (BTREE_ENTRY_HEAD + BTREE_SLOT + k->len) > BTREE_SPACE)) {
         struct dba next;
         struct btree_item last = { 0 };
         for (uint32_t pos = 0; pos < l->len; pos += BTREE_ENTRY_HEAD + last.len)

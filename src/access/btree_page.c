@@ -1,16 +1,10 @@
 #include "access/btree_page.h"
 
 static struct btree_page *page_of(uint8_t *block) { return (struct btree_page *)(block + BLOCK_HEADER_SIZE); }
-static uint16_t *slots_of(uint8_t *block) { return (uint16_t *)(block + BTREE_SLOTS_AT); }
-static const uint16_t *slots_of_const(const uint8_t *block) { return (const uint16_t *)(block + BTREE_SLOTS_AT); }
+static struct btree_slot *slots_of(uint8_t *block) { return (struct btree_slot *)(block + BTREE_SLOTS_AT); }
+static const struct btree_slot *slots_of_const(const uint8_t *block) { return (const struct btree_slot *)(block + BTREE_SLOTS_AT); }
 
 static uint32_t entry_size(const uint8_t *entry) { return BTREE_ENTRY_HEAD + get_u16le(entry + 16); }
-
-bool btree_page_is(const uint8_t *block, uint32_t seg_id)
-{
-    const struct block_header *h = block_header_const(block);
-    return h->type == BLOCK_BTREE && h->seg_id == seg_id && btree_page(block)->n <= BTREE_ENTRIES_MAX;
-}
 
 void btree_item_get(const uint8_t *entry, struct btree_item *ret)
 {
@@ -30,7 +24,7 @@ static const uint8_t *entry_at(const uint8_t *block, uint32_t offset)
 
 void btree_page_item(const uint8_t *block, unsigned i, struct btree_item *ret)
 {
-    const uint8_t *e = entry_at(block, slots_of_const(block)[i]);
+    const uint8_t *e = entry_at(block, slots_of_const(block)[i].offset);
     if (LIKELY(e != NULL))
         btree_item_get(e, ret);
     else
@@ -66,14 +60,41 @@ int btree_compare(const struct btree_item *e, const struct btree_key *k)
     return e->rowid.v < k->rowid.v ? -1 : e->rowid.v > k->rowid.v;
 }
 
+static uint32_t key_head(const uint8_t *key, uint32_t len, uint32_t skip)
+{
+    if (LIKELY(len >= skip + 4))
+        return get_u32be(key + skip);
+    uint8_t p[4] = { 0 };
+    if (len > skip)
+        memcpy(p, key + skip, len - skip);
+    return get_u32be(p);
+}
+
+/* Entries that take part in searches begin here: above leaves the first is below everything. */
+static unsigned first_entry(const uint8_t *block) { return btree_page(block)->level && btree_page(block)->n ? 1 : 0; }
+
 unsigned btree_page_lower(const uint8_t *block, const struct btree_key *k)
 {
-    unsigned lo = 0, hi = btree_page(block)->n;
+    const struct btree_page *p = btree_page(block);
+    const struct btree_slot *s = slots_of_const(block);
+    unsigned lo = first_entry(block), hi = p->n;
+    const uint32_t prefix_len = MIN((uint32_t)p->prefix_len, BTREE_PREFIX_MAX);
+    if (prefix_len) {
+        const int c = memcmp(k->key, p->prefix, MIN(prefix_len, k->len));
+        if (c || k->len < prefix_len)
+            return c > 0 ? hi : lo;
+    }
+    const uint32_t head = key_head(k->key, k->len, prefix_len);
     while (lo < hi) {
-        struct btree_item e;
         const unsigned mid = (lo + hi) / 2;
-        btree_page_item(block, mid, &e);
-        if (btree_compare(&e, k) < 0)
+        const uint32_t h = s[mid].head;
+        bool below = h < head;
+        if (UNLIKELY(h == head)) {
+            struct btree_item e;
+            btree_page_item(block, mid, &e);
+            below = btree_compare(&e, k) < 0;
+        }
+        if (below)
             lo = mid + 1;
         else
             hi = mid;
@@ -87,30 +108,34 @@ bool btree_page_beyond(const uint8_t *block, const struct btree_key *k)
     return btree_page(block)->right && btree_page_high(block, &high) && btree_compare(&high, k) <= 0;
 }
 
-struct dba btree_page_child(const uint8_t *block, const struct btree_key *k)
+struct dba btree_page_child_at(const uint8_t *block, const struct btree_key *k, unsigned pos)
 {
     struct btree_item e;
-    unsigned i = btree_page_lower(block, k);
-    if (i < btree_page(block)->n) {
-        btree_page_item(block, i, &e);
+    if (!btree_page(block)->n)
+        return DBA_NONE;
+    if (pos < btree_page(block)->n) {
+        btree_page_item(block, pos, &e);
         if (btree_compare(&e, k) == 0)
             return (struct dba){ e.aux };
     }
-    if (!btree_page(block)->n)
-        return DBA_NONE;
-    btree_page_item(block, i ? i - 1 : 0, &e);
+    btree_page_item(block, pos ? pos - 1 : 0, &e);
     return (struct dba){ e.aux };
+}
+
+struct dba btree_page_child(const uint8_t *block, const struct btree_key *k)
+{
+    return btree_page_child_at(block, k, btree_page_lower(block, k));
 }
 
 static uint32_t gap(const uint8_t *block)
 {
     const struct btree_page *p = btree_page(block);
-    return p->data_start - (BTREE_SLOTS_AT + 2u * p->n);
+    return p->data_start - (BTREE_SLOTS_AT + BTREE_SLOT * p->n);
 }
 
 bool btree_page_fits(const uint8_t *block, uint32_t key_len)
 {
-    return gap(block) + btree_page(block)->holes >= BTREE_ENTRY_HEAD + key_len + 2;
+    return gap(block) + btree_page(block)->holes >= BTREE_ENTRY_HEAD + key_len + BTREE_SLOT;
 }
 
 enum err btree_page_check(const uint8_t *block, struct diag *d)
@@ -118,7 +143,7 @@ enum err btree_page_check(const uint8_t *block, struct diag *d)
     const struct btree_page *p = btree_page(block);
     const struct dba dba = { block_header_const(block)->dba };
     struct btree_item e, prev = { 0 }, high;
-    if (p->n > BTREE_ENTRIES_MAX || p->data_start < BTREE_SLOTS_AT + 2u * p->n || p->data_start > BLOCK_SIZE)
+    if (p->n > BTREE_ENTRIES_MAX || p->data_start < BTREE_SLOTS_AT + BTREE_SLOT * p->n || p->data_start > BLOCK_SIZE)
         return diag_set(d, ERR_INDEX_CORRUPT, "B-tree page %u: its header is damaged", dba_block(dba));
     uint32_t used = 0;
     const bool has_high = btree_page_high(block, &high);
@@ -127,11 +152,14 @@ enum err btree_page_check(const uint8_t *block, struct diag *d)
     if (has_high != (p->right != 0))
         return diag_set(d, ERR_INDEX_CORRUPT, "B-tree page %u: a right sibling goes with a high key", dba_block(dba));
     for (unsigned i = 0; i < p->n; i++) {
-        const uint8_t *at = entry_at(block, slots_of_const(block)[i]);
+        const uint8_t *at = entry_at(block, slots_of_const(block)[i].offset);
         if (!at || at < block + p->data_start)
             return diag_set(d, ERR_INDEX_CORRUPT, "B-tree page %u: entry %u points outside", dba_block(dba), i);
         btree_item_get(at, &e);
         const struct btree_key k = { e.key, e.len, e.rowid };
+        if (i >= first_entry(block) && (e.len < p->prefix_len || p->prefix_len > BTREE_PREFIX_MAX || memcmp(e.key, p->prefix, p->prefix_len) != 0 ||
+                                        slots_of_const(block)[i].head != key_head(e.key, e.len, p->prefix_len)))
+            return diag_set(d, ERR_INDEX_CORRUPT, "B-tree page %u: entry %u has another prefix than its page", dba_block(dba), i);
         if (i && btree_compare(&prev, &k) >= 0)
             return diag_set(d, ERR_INDEX_CORRUPT, "B-tree page %u: entry %u is out of order", dba_block(dba), i);
         if (has_high && btree_compare(&high, &k) <= 0)
@@ -179,7 +207,7 @@ void btree_builder_begin(struct btree_builder *b, uint8_t *p, const struct btree
 void btree_builder_add(struct btree_builder *b, const struct btree_key *k, uint64_t aux)
 {
     builder_put(b, k, aux);
-    b->used += 2;
+    b->used += BTREE_SLOT;
     b->n++;
 }
 
@@ -216,9 +244,9 @@ static uint16_t put_entry(uint8_t *block, const uint8_t *entry)
 static bool entries_sane(const uint8_t *block)
 {
     const struct btree_page *p = btree_page(block);
-    uint32_t used = 2u * p->n;
+    uint32_t used = BTREE_SLOT * p->n;
     for (unsigned i = 0; i < p->n + (p->high ? 1u : 0); i++) {
-        const uint8_t *e = entry_at(block, i < p->n ? slots_of_const(block)[i] : p->high);
+        const uint8_t *e = entry_at(block, i < p->n ? slots_of_const(block)[i].offset : p->high);
         if (!e)
             return false;
         used += entry_size(e);
@@ -229,7 +257,7 @@ static bool entries_sane(const uint8_t *block)
 static bool header_sane(const uint8_t *block)
 {
     const struct btree_page *p = btree_page(block);
-    return p->n <= BTREE_ENTRIES_MAX && p->data_start >= BTREE_SLOTS_AT + 2u * p->n && p->data_start <= BLOCK_SIZE &&
+    return p->n <= BTREE_ENTRIES_MAX && p->data_start >= BTREE_SLOTS_AT + BTREE_SLOT * p->n && p->data_start <= BLOCK_SIZE &&
            p->holes <= BLOCK_SIZE - p->data_start;
 }
 
@@ -238,7 +266,7 @@ static void compact(uint8_t *block)
 {
     uint8_t old[BLOCK_SIZE];
     struct btree_page *p = page_of(block);
-    uint16_t *s = slots_of(block);
+    struct btree_slot *s = slots_of(block);
 
     memcpy(old, block, BLOCK_SIZE);
     p->data_start = BLOCK_SIZE;
@@ -246,8 +274,32 @@ static void compact(uint8_t *block)
     if (p->high)
         p->high = put_entry(block, old + p->high);
     for (unsigned i = 0; i < p->n; i++)
-        s[i] = put_entry(block, old + s[i]);
-    memset(block + BTREE_SLOTS_AT + 2u * p->n, 0, gap(block));
+        s[i].offset = put_entry(block, old + s[i].offset);
+    memset(block + BTREE_SLOTS_AT + BTREE_SLOT * p->n, 0, gap(block));
+}
+
+/* Sets the prefix that the keys share, and all heads. The entries are sane. */
+static void set_heads(uint8_t *block)
+{
+    struct btree_page *p = page_of(block);
+    struct btree_slot *s = slots_of(block);
+    struct btree_item first, last, e;
+    const unsigned from = first_entry(block);
+    uint32_t len = 0;
+    if (p->n > from) {
+        btree_page_item(block, from, &first);
+        btree_page_item(block, p->n - 1u, &last);
+        const uint32_t max = MIN(MIN((uint32_t)first.len, BTREE_PREFIX_MAX), last.len);
+        while (len < max && first.key[len] == last.key[len])
+            len++;
+        memset(p->prefix, 0, sizeof(p->prefix));
+        memcpy(p->prefix, first.key, len);
+    }
+    p->prefix_len = (uint8_t)len;
+    for (unsigned i = 0; i < p->n; i++) {
+        btree_page_item(block, i, &e);
+        s[i].head = i < from ? 0 : key_head(e.key, e.len, len);
+    }
 }
 
 static enum err apply_format(uint8_t *block, const uint8_t *p, uint32_t len, struct diag *d)
@@ -256,7 +308,7 @@ static enum err apply_format(uint8_t *block, const uint8_t *p, uint32_t len, str
         return bad(block, d, "format vector too short");
     const unsigned n = get_u16le(p + 30);
     const bool has_high = p[32] == 1;
-    uint32_t at = BTREE_FORMAT_HEAD, used = 2 * n;
+    uint32_t at = BTREE_FORMAT_HEAD, used = BTREE_SLOT * n;
     for (unsigned i = 0; i < n + has_high; i++) {
         if (!entry_whole(p + at, len - at))
             return bad(block, d, "format vector too short");
@@ -276,10 +328,11 @@ static enum err apply_format(uint8_t *block, const uint8_t *p, uint32_t len, str
         at += entry_size(p + at);
     }
     for (unsigned i = 0; i < n; i++) {
-        slots_of(block)[i] = put_entry(block, p + at);
+        slots_of(block)[i].offset = put_entry(block, p + at);
         at += entry_size(p + at);
     }
     bp->n = (uint16_t)n;
+    set_heads(block);
     return ERR_OK;
 }
 
@@ -290,49 +343,55 @@ static enum err apply_insert(uint8_t *block, const uint8_t *p, uint32_t len, str
         return bad(block, d, "insert vector of a wrong size");
     const unsigned pos = get_u16le(p);
     const uint32_t size = len - 2;
-    if (pos > bp->n || gap(block) + bp->holes < size + 2)
+    if (pos > bp->n || gap(block) + bp->holes < size + BTREE_SLOT)
         return bad(block, d, "an inserted entry does not fit");
-    if (gap(block) < size + 2) {
+    if (gap(block) < size + BTREE_SLOT) {
         if (!entries_sane(block))
             return bad(block, d, "a damaged entry");
         compact(block);
     }
-    if (gap(block) < size + 2)
+    if (gap(block) < size + BTREE_SLOT)
         return bad(block, d, "an inserted entry does not fit");
-    uint16_t *s = slots_of(block);
-    memmove(s + pos + 1, s + pos, 2 * (bp->n - pos));
+    struct btree_slot *s = slots_of(block);
+    const uint32_t key_len = get_u16le(p + 2 + 16), prefix_len = MIN((uint32_t)bp->prefix_len, BTREE_PREFIX_MAX);
+    const uint8_t *key = p + 2 + BTREE_ENTRY_HEAD;
+    memmove(s + pos + 1, s + pos, BTREE_SLOT * (bp->n - pos));
     bp->n++;
-    s[pos] = put_entry(block, p + 2);
+    s[pos].offset = put_entry(block, p + 2);
+    s[pos].head = key_head(key, key_len, prefix_len);
+    /* the first one to count, and whoever does not share the prefix, make it anew */
+    if (bp->n == first_entry(block) + 1u || key_len < prefix_len || memcmp(key, bp->prefix, prefix_len) != 0)
+        set_heads(block);
     return ERR_OK;
 }
 
 static enum err apply_mark(uint8_t *block, const uint8_t *p, uint32_t len, struct diag *d)
 {
-    if (len != 10 || get_u16le(p) >= btree_page(block)->n || !entry_at(block, slots_of(block)[get_u16le(p)]))
+    if (len != 10 || get_u16le(p) >= btree_page(block)->n || !entry_at(block, slots_of(block)[get_u16le(p)].offset))
         return bad(block, d, "a marked entry is not there");
-    put_u64le(block + slots_of(block)[get_u16le(p)], get_u64le(p + 2));
+    put_u64le(block + slots_of(block)[get_u16le(p)].offset, get_u64le(p + 2));
     return ERR_OK;
 }
 
 static enum err apply_purge(uint8_t *block, const uint8_t *p, uint32_t len, struct diag *d)
 {
     struct btree_page *bp = page_of(block);
-    uint16_t *s = slots_of(block);
+    struct btree_slot *s = slots_of(block);
     for (uint32_t at = 0; at < len; at += 2)
         if (len - at < 2 || get_u16le(p + at) >= bp->n || (at && get_u16le(p + at) <= get_u16le(p + at - 2)) ||
-            !entry_at(block, s[get_u16le(p + at)]))
+            !entry_at(block, s[get_u16le(p + at)].offset))
             return bad(block, d, "a purged entry is not there");
     unsigned kept = 0;
     uint32_t at = 0;
     for (unsigned i = 0; i < bp->n; i++) {
         if (at < len && get_u16le(p + at) == i) {
-            bp->holes = (uint16_t)(bp->holes + entry_size(block + s[i]));
+            bp->holes = (uint16_t)(bp->holes + entry_size(block + s[i].offset));
             at += 2;
             continue;
         }
         s[kept++] = s[i];
     }
-    memset(s + kept, 0, 2 * (bp->n - kept));
+    memset(s + kept, 0, BTREE_SLOT * (bp->n - kept));
     bp->n = (uint16_t)kept;
     return ERR_OK;
 }
@@ -345,9 +404,9 @@ static enum err apply_split_left(uint8_t *block, const uint8_t *p, uint32_t len,
     const unsigned keep = get_u16le(p);
     if (keep > bp->n || !entries_sane(block))
         return bad(block, d, "a split keeps more than there is");
-    uint32_t used = 2 * keep + entry_size(p + BTREE_SPLIT_HEAD);
+    uint32_t used = BTREE_SLOT * keep + entry_size(p + BTREE_SPLIT_HEAD);
     for (unsigned i = 0; i < keep; i++)
-        used += entry_size(block + slots_of(block)[i]);
+        used += entry_size(block + slots_of(block)[i].offset);
     if (used > BTREE_SPACE)
         return bad(block, d, "a split's high key does not fit");
     bp->n = (uint16_t)keep;
@@ -356,6 +415,7 @@ static enum err apply_split_left(uint8_t *block, const uint8_t *p, uint32_t len,
     bp->high = put_entry(block, p + BTREE_SPLIT_HEAD);
     bp->flags = p[2];
     bp->right = get_u64le(p + 3);
+    set_heads(block);
     return ERR_OK;
 }
 

@@ -77,7 +77,7 @@ static unsigned split_point(const uint8_t *block, const struct btree_key *k)
     assert(n >= 2);
     for (unsigned i = 0; i < n; i++) {
         btree_page_item(block, i, &e);
-        total += BTREE_ENTRY_HEAD + 2 + e.len;
+        total += BTREE_ENTRY_HEAD + BTREE_SLOT + e.len;
     }
     /* Keys that rise: leave the page nearly full behind. */
     const bool rising = !p->right && btree_page_lower(block, k) == n;
@@ -85,7 +85,7 @@ static unsigned split_point(const uint8_t *block, const struct btree_key *k)
     unsigned keep = 0;
     while (keep < n - 1) {
         btree_page_item(block, keep, &e);
-        left += BTREE_ENTRY_HEAD + 2 + e.len;
+        left += BTREE_ENTRY_HEAD + BTREE_SLOT + e.len;
         if (left > goal && keep)
             break;
         keep++;

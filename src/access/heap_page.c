@@ -7,44 +7,9 @@ static struct heap_page *page_of(uint8_t *block) { return (struct heap_page *)(b
 static struct heap_slot *slots_of(uint8_t *block) { return (struct heap_slot *)(block + HEAP_SLOTS_AT); }
 static const struct heap_slot *slots_of_const(const uint8_t *block) { return (const struct heap_slot *)(block + HEAP_SLOTS_AT); }
 
-bool heap_page_is(const uint8_t *block, uint32_t seg_id)
-{
-    const struct block_header *h = block_header_const(block);
-    return h->type == BLOCK_HEAP && h->seg_id == seg_id;
-}
-
-/* A damaged directory must not lead out of the block. */
-static unsigned slot_count(const uint8_t *block)
-{
-    const unsigned n = heap_page(block)->nslots;
-    return n <= HEAP_ROWS_MAX ? n : HEAP_ROWS_MAX;
-}
-
-static bool slot_sane(const struct heap_slot *s, unsigned nslots)
-{
-    return s->offset % 8 == 0 && s->room % 8 == 0 && s->room >= HEAP_ROOM_MIN && s->offset >= HEAP_SLOTS_AT + 4 * nslots &&
-           s->offset + s->room <= BLOCK_SIZE;
-}
-
-bool heap_page_row(const uint8_t *block, unsigned slot, struct heap_item *ret)
-{
-    const unsigned n = slot_count(block);
-    if (slot >= n)
-        return false;
-    const struct heap_slot *s = slots_of_const(block) + slot;
-    if (!s->offset || !slot_sane(s, n))
-        return false;
-    heap_row_header_get(block + s->offset, &ret->h);
-    if (ROW_HEADER_SIZE + ret->h.body_len > s->room)
-        return false;
-    ret->body = block + s->offset + ROW_HEADER_SIZE;
-    ret->room = s->room;
-    return true;
-}
-
 unsigned heap_page_free_slot(const uint8_t *block)
 {
-    const unsigned n = slot_count(block);
+    const unsigned n = heap_slot_count(block);
     if (!heap_page(block)->free_slots)
         return n;
     const struct heap_slot *s = slots_of_const(block);
@@ -179,7 +144,7 @@ static bool rooms_sane(const uint8_t *block)
     unsigned free_slots = 0;
     for (unsigned i = 0; i < p->nslots; i++) {
         const struct heap_slot *s = slots_of_const(block) + i;
-        if (s->offset && (!slot_sane(s, p->nslots) || s->offset < p->data_start))
+        if (s->offset && (!heap_slot_sane(s, p->nslots) || s->offset < p->data_start))
             return false;
         room += s->offset ? s->room : 0;
         free_slots += !s->offset;

@@ -75,9 +75,43 @@ static inline void heap_row_header_get(const uint8_t *p, struct row_header *ret)
     ret->flags = (uint8_t)((ret->flags & ~ROW_STAMPED) | (ret->writer >> 48 ? 0 : ROW_STAMPED));
 }
 
-bool heap_page_is(const uint8_t *block, uint32_t seg_id); /* a heap block of this segment */
+/* A heap block of this segment? */
+static inline bool heap_page_is(const uint8_t *block, uint32_t seg_id)
+{
+    const struct block_header *h = block_header_const(block);
+    return h->type == BLOCK_HEAP && h->seg_id == seg_id;
+}
+
+/* A damaged directory must not lead out of the block. */
+static inline unsigned heap_slot_count(const uint8_t *block)
+{
+    const unsigned n = heap_page(block)->nslots;
+    return n <= HEAP_ROWS_MAX ? n : HEAP_ROWS_MAX;
+}
+
+static inline bool heap_slot_sane(const struct heap_slot *s, unsigned nslots)
+{
+    return s->offset % 8 == 0 && s->room % 8 == 0 && s->room >= HEAP_ROOM_MIN && s->offset >= HEAP_SLOTS_AT + 4 * nslots &&
+           s->offset + s->room <= BLOCK_SIZE;
+}
+
 /* The row in a slot; false: free, beyond the directory, or out of bounds. */
-bool heap_page_row(const uint8_t *block, unsigned slot, struct heap_item *ret);
+static inline bool heap_page_row(const uint8_t *block, unsigned slot, struct heap_item *ret)
+{
+    const unsigned n = heap_slot_count(block);
+    if (slot >= n)
+        return false;
+    const struct heap_slot *s = (const struct heap_slot *)(block + HEAP_SLOTS_AT) + slot;
+    if (!s->offset || !heap_slot_sane(s, n))
+        return false;
+    heap_row_header_get(block + s->offset, &ret->h);
+    if (ROW_HEADER_SIZE + ret->h.body_len > s->room)
+        return false;
+    ret->body = block + s->offset + ROW_HEADER_SIZE;
+    ret->room = s->room;
+    return true;
+}
+
 unsigned heap_page_free_slot(const uint8_t *block); /* the first free one; nslots when there is none */
 bool heap_page_fits(const uint8_t *block, uint32_t body_len); /* a new row */
 bool heap_page_fits_change(const uint8_t *block, unsigned slot, uint32_t new_len); /* a row's new body */

@@ -53,6 +53,15 @@ void overflow_ref_put(uint8_t ret[OVERFLOW_REF_SIZE], const struct overflow_ref 
     put_u32le(ret + 16, ref->len);
 }
 
+bool overflow_piece_get(const uint8_t *block, struct overflow_piece *ret)
+{
+    const struct overflow_page *p = (const struct overflow_page *)(block + BLOCK_HEADER_SIZE);
+    if (block_header_const(block)->type != BLOCK_OVERFLOW || p->len > PIECE_MAX)
+        return false;
+    *ret = (struct overflow_piece){ { p->next }, { p->xid }, p->total, p->index, p->len, block + PIECE_AT };
+    return true;
+}
+
 static bool piece_is(const uint8_t *block, const struct overflow_ref *ref, uint32_t index)
 {
     const struct overflow_page *p = (const struct overflow_page *)(block + BLOCK_HEADER_SIZE);

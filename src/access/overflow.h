@@ -23,6 +23,17 @@ struct overflow_ref {
 bool overflow_ref_get(const uint8_t *body, uint32_t len, struct overflow_ref *ret);
 void overflow_ref_put(uint8_t ret[OVERFLOW_REF_SIZE], const struct overflow_ref *ref);
 
+/* A block of a chain, as stored; a freed one has no writer. */
+struct overflow_piece {
+    struct dba next; /* DBA_NONE: last one */
+    struct xid xid;
+    uint32_t total; /* bytes of the whole chain */
+    uint32_t index; /* of this piece */
+    uint32_t len;
+    const uint8_t *bytes;
+};
+bool overflow_piece_get(const uint8_t *block, struct overflow_piece *ret); /* false: not a piece, or a damaged one */
+
 struct overflow_part {
     const void *p;
     uint32_t len;

@@ -216,7 +216,7 @@ static const uint8_t *get_var(const uint8_t *p, const uint8_t *end, struct str *
     return p + len;
 }
 
-static enum err fetch_overflow(struct access *a, const struct snapshot *s, const struct overflow_ref *ref, uint32_t offset, struct str *str,
+static enum err fetch_overflow(const struct tuple_source *src, const struct overflow_ref *ref, uint32_t offset, struct str *str,
                                struct arena *arena, struct diag *d)
 {
     uint8_t *bytes = str->len <= ref->len ? arena_try_alloc(arena, str->len ? str->len : 1) : NULL;
@@ -225,11 +225,11 @@ static enum err fetch_overflow(struct access *a, const struct snapshot *s, const
     if (!bytes)
         return diag_set(d, ERR_OUT_OF_MEMORY, "out of memory for a value of %u bytes", str->len);
     str->p = (const char *)bytes;
-    return overflow_read(a, s->s, ref, offset, bytes, str->len, d);
+    return src->read(src->arg, ref, offset, bytes, str->len, d);
 }
 
-enum err tuple_deform(struct access *a, const struct snapshot *s, const struct tuple_desc *td, const uint8_t *body, uint32_t len, uint16_t upto,
-                      const bool *want, union datum *v, bool *null, struct arena *arena, struct diag *d)
+enum err tuple_deform_from(const struct tuple_source *src, const struct tuple_desc *td, const uint8_t *body, uint32_t len, uint16_t upto,
+                           const bool *want, union datum *v, bool *null, struct arena *arena, struct diag *d)
 {
     const uint8_t *p = body, *end = body + len, *bitmap = NULL;
     struct overflow_ref ref = { .len = 0 };
@@ -274,7 +274,7 @@ enum err tuple_deform(struct access *a, const struct snapshot *s, const struct t
         if (want && !want[i])
             continue;
         if (in_chain) {
-            enum err err = fetch_overflow(a, s, &ref, offset, &str, arena, d);
+            enum err err = fetch_overflow(src, &ref, offset, &str, arena, d);
             if (err)
                 return err;
         }
@@ -285,4 +285,23 @@ enum err tuple_deform(struct access *a, const struct snapshot *s, const struct t
         v[i] = td->col[i].missing;
     }
     return ERR_OK;
+}
+
+struct cached_source {
+    struct access *a;
+    scn_t s;
+};
+
+static enum err read_cached(void *arg, const struct overflow_ref *ref, uint32_t offset, uint8_t *ret, uint32_t len, struct diag *d)
+{
+    const struct cached_source *cs = arg;
+    return overflow_read(cs->a, cs->s, ref, offset, ret, len, d);
+}
+
+enum err tuple_deform(struct access *a, const struct snapshot *s, const struct tuple_desc *td, const uint8_t *body, uint32_t len, uint16_t upto,
+                      const bool *want, union datum *v, bool *null, struct arena *arena, struct diag *d)
+{
+    struct cached_source cs = { a, s->s };
+    const struct tuple_source src = { &cs, read_cached };
+    return tuple_deform_from(&src, td, body, len, upto, want, v, null, arena, d);
 }

@@ -37,5 +37,13 @@ enum err tuple_form(struct access *a, struct txn *t, struct seg seg, const struc
 /* Decodes columns 0..upto-1 (those with want[i], or all when want is NULL). Strings point into the row unless they were in overflow. */
 enum err tuple_deform(struct access *a, const struct snapshot *s, const struct tuple_desc *td, const uint8_t *body, uint32_t len, uint16_t upto,
                       const bool *want, union datum *v, bool *null, struct arena *arena, struct diag *d) MAY_YIELD MUST_CHECK;
+/* The same for who reads overflow chains another way than through the buffer cache. */
+struct overflow_ref;
+struct tuple_source {
+    void *arg;
+    enum err (*read)(void *arg, const struct overflow_ref *ref, uint32_t offset, uint8_t *ret, uint32_t len, struct diag *d) MAY_YIELD;
+};
+enum err tuple_deform_from(const struct tuple_source *src, const struct tuple_desc *td, const uint8_t *body, uint32_t len, uint16_t upto,
+                           const bool *want, union datum *v, bool *null, struct arena *arena, struct diag *d) MAY_YIELD MUST_CHECK;
 
 #endif

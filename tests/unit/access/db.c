@@ -19,18 +19,22 @@ void db_open(struct db *db, const struct db_options *o)
     struct diag d;
     const struct db before = *db;
     *db = (struct db){ .scn = { .now = MAX(before.scn.now, 100) }, .table = before.table, .by_key = before.by_key, .by_version = before.by_version };
-    for (int i = 0; i < 5; i++)
-        CHECK_OK(rt_mkdir((const char *[]){ "/db", "/db/data", "/db/undo", "/db/dw", "/db/redo" }[i], &d), &d);
-    CHECK_OK(files_open("/db", false, &db->files, &d), &d);
-    const struct redo_options ro = { .dir = "/db", .thread = 1, .incarnation = o->incarnation, .start = o->redo_start, .file_bytes = 8 << 20,
+    const char *dir = o->dir ? o->dir : "/db";
+    for (int i = 0; i < 5; i++) {
+        char path[4096];
+        snprintf(path, sizeof(path), "%s%s", dir, (const char *[]){ "", "/data", "/undo", "/dw", "/redo" }[i]);
+        CHECK_OK(rt_mkdir(path, &d), &d);
+    }
+    CHECK_OK(files_open(dir, false, &db->files, &d), &d);
+    const struct redo_options ro = { .dir = dir, .thread = 1, .incarnation = o->incarnation, .start = o->redo_start, .file_bytes = 8 << 20,
                                      .buffer_bytes = 4 << 20, .scn = &db->scn, .fatal = die };
     CHECK_OK(redo_open(&ro, &db->redo, &d), &d);
-    const struct bufcache_options bo = { .size_bytes = (uint64_t)(o->cache_blocks ? o->cache_blocks : 4000) * BLOCK_SIZE, .thread = 1, .dir = "/db",
+    const struct bufcache_options bo = { .size_bytes = (uint64_t)(o->cache_blocks ? o->cache_blocks : 4000) * BLOCK_SIZE, .thread = 1, .dir = dir,
                                          .files = db->files, .redo = db->redo, .redo_ops = &db_ops, .scn = &db->scn, .fatal = die };
     CHECK_OK(bufcache_open(&bo, &db->bc, &d), &d);
     CHECK_OK(space_open(db->bc, db->files, NULL, 1, &db->space, &d), &d);
     const struct txn_options to = { .bc = db->bc, .files = db->files, .redo = db->redo, .scn = &db->scn, .self = 1, .thread = 1,
-                                    .xid_seq_start = MAX(o->xid_seq_start, 1), .tt_entries = 256, .undo_extent_blocks = 4, .fatal = die };
+                                    .xid_seq_start = MAX(o->xid_seq_start, 1), .tt_entries = o->dir ? 0 : 256, .undo_extent_blocks = o->dir ? 0 : 4, .fatal = die };
     if (o->create) {
         CHECK_OK(space_format_file(db->space, &d), &d);
         CHECK_OK(txn_create_undo(&to, &d), &d);

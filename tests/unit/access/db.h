@@ -46,6 +46,7 @@ struct db_options {
     lsn_t redo_start;
     uint64_t xid_seq_start;
     uint32_t cache_blocks; /* 0: 4,000 */
+    const char *dir; /* NULL: /db */
 };
 void db_open(struct db *db, const struct db_options *o);
 lsn_t db_close(struct db *db); /* writes everything; returns where the redo thread goes on */
