@@ -1,5 +1,7 @@
 #include "rows.h"
 
+#include "ges/ges.h"
+#include "grd/grd.h"
 #include "recovery/recovery.h"
 #include "storage/control.h"
 
@@ -184,7 +186,8 @@ static scn_t ic_watermark(void *arg)
 static bool ic_scn_seen(void *arg, node_no from, scn_t scn, scn_t watermark)
 {
     struct inst *in = arg;
-    scn_raise(&in->scn, scn);
+    if (!in->deaf)
+        scn_raise(&in->scn, scn);
     if (in->ts != NULL) {
         txn_peer_scn(in->ts, from, scn);
         txn_peer_watermark(in->ts, from, watermark);
@@ -204,12 +207,46 @@ static void open_ic(struct inst *in, const struct inst_options *o)
         .address = address,
         .lanes_normal = 1,
         .send_queue_max_bytes = 1 << 20,
-        .frame_max_bytes = 64 << 10,
+        .frame_max_bytes = 128 << 10,
         .protocol_min = 1,
         .protocol_max = 1,
         .hooks = { .arg = in, .scn_now = ic_scn_now, .scn_seen = ic_scn_seen, .watermark = ic_watermark },
     };
     CHECK_OK(ic_open(&io, &in->ic, &d), &d);
+    CHECK_OK(grd_open(1024, &in->grd, &d), &d);
+    const struct ges_options go = { .ic = in->ic, .grd = in->grd, .self = o->node, .deadlock_timeout_ms = 100, .cache_max = 1000 };
+    CHECK_OK(ges_open(&go, &in->ges, &d), &d);
+}
+
+static void open_peers(struct inst *in, const struct inst_options *o)
+{
+    struct diag d;
+    for (unsigned n = 1; n <= o->peers; n++) {
+        char address[64];
+        snprintf(address, sizeof(address), "10.0.0.%u:5000", n);
+        if (n != o->node)
+            CHECK_OK(ic_peer_add(in->ic, (struct ic_peer_id){ (node_no)n, n }, address, &d), &d);
+    }
+}
+
+void inst_view(struct inst *in, unsigned mask, epoch_t epoch, void (*barrier)(void))
+{
+    struct diag d;
+    struct cluster_view v = { .epoch = epoch };
+    for (unsigned n = 1; n <= 8; n++) {
+        if (mask & BIT(n - 1))
+            v.m[v.n++] = (struct cluster_member){ .node = (node_no)n, .incarnation = n, .redo_thread = (uint16_t)n };
+    }
+    ges_freeze(in->ges);
+    barrier();
+    ic_set_epoch(in->ic, epoch);
+    grd_install(in->grd, &v);
+    ges_install(in->ges, &v);
+    txn_view_changed(in->ts, &v);
+    barrier();
+    CHECK_OK(ges_declare(in->ges, &d), &d);
+    barrier();
+    ges_open_view(in->ges);
 }
 
 static void open_thread(void *arg, struct control *c)
@@ -251,11 +288,11 @@ void inst_open(struct inst *in, const struct inst_options *o)
     const struct bufcache_options bo = { .size_bytes = 256 * BLOCK_SIZE, .thread = o->thread, .dir = "/db", .files = in->files, .redo = in->redo,
                                          .redo_ops = &toy_ops, .scn = &in->scn };
     CHECK_OK(bufcache_open(&bo, &in->bc, &d), &d);
-    if (o->with_ic)
+    if (o->peers > 0)
         open_ic(in, o);
     in->block = dba_make(FILE_DATA, o->block != 0 ? o->block : 1);
     in->seg = (struct seg){ 7, in->block };
-    in->to = (struct txn_options){ .bc = in->bc, .files = in->files, .redo = in->redo, .scn = &in->scn, .ic = in->ic, .self = o->node, .thread = o->thread,
+    in->to = (struct txn_options){ .bc = in->bc, .files = in->files, .redo = in->redo, .scn = &in->scn, .ic = in->ic, .ges = in->ges, .self = o->node, .thread = o->thread,
                                    .xid_seq_start = MAX(o->xid_seq_start, 1), .undo_retention_secs = o->retention_secs,
                                    .undo_quota_blocks = o->quota_blocks, .tt_entries = o->tt_entries, .undo_extent_blocks = o->extent_blocks };
     if (o->create)
@@ -265,6 +302,8 @@ void inst_open(struct inst *in, const struct inst_options *o)
     txn_set_undo_handler(in->ts, UNDO_HEAP_DELETE, toy_undo, in);
     txn_set_purge_handler(in->ts, toy_purge, in);
     txn_set_object_listener(in->ts, heard_objects, in);
+    if (o->peers > 0)
+        open_peers(in, o);
 }
 
 void inst_close(struct inst *in)
@@ -275,6 +314,10 @@ void inst_close(struct inst *in)
         ic_close(in->ic);
     txn_close(in->ts);
     in->ts = NULL;
+    if (in->ges != NULL)
+        ges_close(in->ges);
+    if (in->grd != NULL)
+        grd_close(in->grd);
     CHECK_OK(bufcache_checkpoint(in->bc, &checkpoint, &d), &d);
     bufcache_close(in->bc);
     redo_close(in->redo);

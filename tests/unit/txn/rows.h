@@ -39,6 +39,9 @@ struct inst {
     struct redo *redo;
     struct bufcache *bc;
     struct interconnect *ic;
+    struct grd *grd;
+    struct ges *ges;
+    bool deaf; /* frames from other nodes do not raise the clock */
     struct txn_sys *ts;
     struct txn_options to;
     struct seg seg;
@@ -60,11 +63,13 @@ struct inst_options {
     uint64_t xid_seq_start;
     uint32_t tt_entries, extent_blocks, retention_secs;
     uint64_t quota_blocks;
-    bool with_ic;
+    unsigned peers; /* nodes of the cluster, each on the host of its number; 0: alone */
     uint32_t block; /* number of the rows' block in data/main.dbf */
 };
 void inst_open(struct inst *in, const struct inst_options *o);
 void inst_close(struct inst *in);
+/* A view of the nodes in the mask (bit n - 1), in the steps of cluster/ as one node sees them; in between the others must do the same. */
+void inst_view(struct inst *in, unsigned mask, epoch_t epoch, void (*barrier)(void));
 /* Crash recovery of that one thread; returns where it goes on. */
 lsn_t toy_recover(uint16_t thread, scn_t *ret_scn);
 
