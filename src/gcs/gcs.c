@@ -251,9 +251,10 @@ void gcs_release(struct gcs *g, struct dba dba, struct gcs_holder *h)
     const struct gcs_self me = gcs__me(g, dba);
     struct gcs_out out;
     out.n = 0;
-    const bool ships = gcs_holder_wants_ship(h);
-    const bool may = !ships || g->cache.may_ship(g->cache.arg, h);
-    if (!may)
+    /* Asked already while pins still hold the block back: the flush runs meanwhile. */
+    const bool will_ship = (h->rv == GCS_RV_S || h->rv == GCS_RV_X) && h->valid;
+    const bool may = !will_ship || g->cache.may_ship(g->cache.arg, h);
+    if (!may && gcs_holder_wants_ship(h))
         GCS_COUNT(g, flush_waits);
     gcs_holder_release(h, &me, may, &out);
     if (out.n > 0)

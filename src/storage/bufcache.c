@@ -604,6 +604,7 @@ void buf__changed(struct bent *e, scn_t scn, lsn_t end)
     assert(scn > h->scn);
     h->scn = scn;
     rt_spin_lock(p->lock);
+    assert(scn > e->h.version); /* whoever changed the block last, and where: also of a block that is formatted unread */
     e->h.version = scn;
     e->last_lsn = MAX(e->last_lsn, end);
     part_unlock(p);

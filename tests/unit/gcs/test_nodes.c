@@ -16,6 +16,7 @@
 #define HOSTS 3u
 #define BLOCKS 10u
 #define BLOCKS_MAX 200u
+#define FRESH 3u
 #define CHANGES_MAX 20000u
 
 struct scene {
@@ -25,6 +26,7 @@ struct scene {
     uint32_t blocks;
     double net_break_per_s;
     bool preempt;
+    bool narrow; /* send queues that are soon full, a slow network */
     bool come_and_go; /* host 3 joins late, host 2 leaves early and comes again */
 };
 
@@ -42,10 +44,12 @@ struct world {
     const struct scene *scene;
     struct host *host[HOSTS + 1];
     struct truth block[BLOCKS_MAX];
+    _Atomic uint64_t fresh[FRESH]; /* what counter 1 of these blocks shows */
     char dir[64];
     _Atomic bool formatted;
     _Atomic unsigned started;
     _Atomic unsigned running; /* hosts that have not ended their work */
+    _Atomic uint64_t phase_ns[GCS_PHASE_COUNT], phase_n[GCS_PHASE_COUNT];
     _Atomic uint64_t adds, copies, promoted, shipped, past_images_most, deferred;
 };
 
@@ -68,6 +72,11 @@ struct host {
 static struct dba dba_of(uint32_t i)
 {
     return dba_make(FILE_DATA, 1 + i * EXTENT_BLOCKS);
+}
+
+static struct dba fresh_dba(uint32_t i)
+{
+    return dba_make(FILE_DATA, 2 + i * EXTENT_BLOCKS);
 }
 
 /* ---- an instance ------------------------------------------------------------------ */
@@ -134,8 +143,8 @@ static void start(struct host *h, lsn_t redo_start)
                                         .dead_after_ms = 2500, .log = h->log, .arg = h, .oldest_snapshot = no_snapshot,
                                         .peer_oldest_snapshot = ignore_snapshot, .fatal = on_fatal };
     CHECK_OK(cluster_open(&co, &h->cluster, &d), &d);
-    const struct ic_options io = { .self = { cluster_self(h->cluster), incarnation | 1 }, .cluster_id = 7, .secret = "s", .address = address, .lanes_normal = 2,
-                                   .send_queue_max_bytes = 64u << 10, .frame_max_bytes = 32u << 10, .protocol_min = 1, .protocol_max = 1, .log = h->log,
+    const struct ic_options io = { .self = { cluster_self(h->cluster), incarnation | 1 }, .cluster_id = 7, .secret = "s", .address = address, .lanes_normal = h->w->scene->narrow ? 1 : 2,
+                                   .send_queue_max_bytes = h->w->scene->narrow ? 48u << 10 : 256u << 10, .frame_max_bytes = 24u << 10, .protocol_min = 1, .protocol_max = 1, .log = h->log,
                                    .hooks = { h, hook_scn_now, hook_scn_seen, hook_watermark, hook_peer_changed, hook_peer_unknown } };
     CHECK_OK(ic_open(&io, &h->ic, &d), &d);
     CHECK_OK(grd_open(1024, &h->grd, &d), &d);
@@ -159,6 +168,10 @@ static void note_statistics(struct host *h)
     h->w->shipped += g.blocks_shipped;
     h->w->promoted += g.promoted;
     h->w->deferred += g.deferred;
+    for (unsigned i = 0; i < GCS_PHASE_COUNT; i++) {
+        h->w->phase_ns[i] += g.phase[i].sum_ns;
+        h->w->phase_n[i] += g.phase[i].count;
+    }
 }
 
 static lsn_t leave(struct host *h)
@@ -267,6 +280,34 @@ static void read_current(struct host *h)
     buf_unpin(b);
 }
 
+/* Blocks that are formatted anew again and again, as after DROP TABLE: nobody may see the old content. */
+static void format_anew(struct host *h)
+{
+    struct diag d;
+    struct mtr m;
+    struct pin *b;
+    const uint32_t i = (uint32_t)(rt_random() % FRESH);
+    const struct dba dba = fresh_dba(i);
+    const struct add a = { 1, (uint32_t)rt_random() };
+    mtr_begin(&m, h->bc, XID_NONE);
+    CHECK_OK(mtr_reserve(&m, 512, &d), &d);
+    CHECK_OK(mtr_pin_fresh(&m, dba, &b, &d), &d);
+    CHECK_OK(mtr_change(&m, b, REDO_HEAP_FORMAT, &(struct mtr_part){ &dba, sizeof(dba) }, 1, &d), &d);
+    CHECK_OK(mtr_change(&m, b, REDO_HEAP_INSERT, &(struct mtr_part){ &a, sizeof(a) }, 1, &d), &d);
+    h->w->fresh[i] = a.by;
+    mtr_commit(&m, NULL);
+}
+
+static void read_fresh(struct host *h)
+{
+    struct diag d;
+    struct pin *b;
+    const uint32_t i = (uint32_t)(rt_random() % FRESH);
+    CHECK_OK(buf_pin(h->bc, fresh_dba(i), BUF_S, &b, &d), &d);
+    CHECK(counter_get(b, 1) == h->w->fresh[i]);
+    buf_unpin(b);
+}
+
 /* R2: each change at or below s that has been announced before is in the copy. */
 static void read_at_snapshot(struct host *h)
 {
@@ -295,12 +336,20 @@ static void worker(void *arg)
 {
     struct host *h = arg;
     for (uint32_t i = 0; h->until > 0 ? rt_now() < h->until : i < h->w->scene->rounds; i++) {
-        switch (rt_random() % 4) {
+        switch (rt_random() % 10) {
         case 0:
+        case 1:
             read_current(h);
             break;
-        case 1:
+        case 2:
+        case 3:
             read_at_snapshot(h);
+            break;
+        case 4:
+            if (rt_random() % 2)
+                format_anew(h);
+            else
+                read_fresh(h);
             break;
         default:
             change_some(h);
@@ -472,6 +521,14 @@ static void play_for_real(const struct scene *scene)
     assert_int_equal(system(command), 0);
     assert_int_equal(err, ERR_OK);
     report(w);
+    static const char *const names[] = {
+#define X(name, text) #name,
+        GCS_PHASES(X)
+#undef X
+    };
+    for (unsigned i = 0; i < GCS_PHASE_COUNT; i++)
+        if (w->phase_n[i] > 0)
+            print_message("    %-8s %6" PRIu64 " times, %8.1f us on average\n", names[i], w->phase_n[i], (double)w->phase_ns[i] / (double)w->phase_n[i] / 1e3);
 }
 
 static void play(const struct scene *scene)
@@ -481,7 +538,8 @@ static void play(const struct scene *scene)
     w->scene = scene;
     w->running = HOSTS;
     snprintf(w->dir, sizeof(w->dir), "/db");
-    const struct sim_options opt = { .seed = scene->seed, .hosts = HOSTS, .workers = 2, .net_delay_min_us = 30, .net_delay_max_us = 200, .disk_min_us = 30,
+    const struct sim_options opt = { .seed = scene->seed, .hosts = HOSTS, .workers = 2, .net_delay_min_us = scene->narrow ? 5000 : 30,
+                                     .net_delay_max_us = scene->narrow ? 9000 : 200, .disk_min_us = 30,
                                      .disk_max_us = 150, .sync_min_us = 100, .sync_max_us = 500, .net_break_per_s = scene->net_break_per_s,
                                      .preempt = scene->preempt };
     struct sim *s = sim_new(&opt);
@@ -537,6 +595,16 @@ static void more_blocks_than_frames(void **state)
         play(&(struct scene){ .seed = 4000 + seed, .frames = 64, .fibers = 4, .rounds = 300, .blocks = BLOCKS_MAX, .come_and_go = seed % 3 == 0, .preempt = seed % 2 == 0 });
 }
 
+static void send_queues_fill_up(void **state)
+{
+    uint64_t deferred = 0;
+    for (uint64_t seed = first(); seed <= seeds(2); seed++) {
+        play(&(struct scene){ .seed = 5000 + seed, .frames = 256, .fibers = 40, .rounds = 30, .blocks = BLOCKS_MAX, .narrow = true });
+        deferred += world.deferred;
+    }
+    assert_true(deferred > 0);
+}
+
 static void threads(void **state)
 {
     play_for_real(&(struct scene){ .seed = 9001, .frames = 256, .fibers = 4, .rounds = 200, .blocks = BLOCKS });
@@ -551,6 +619,7 @@ int main(void)
         cmocka_unit_test(connections_break),
         cmocka_unit_test(nodes_join_and_leave_under_load),
         cmocka_unit_test(more_blocks_than_frames),
+        cmocka_unit_test(send_queues_fill_up),
         cmocka_unit_test(threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
