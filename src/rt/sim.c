@@ -255,10 +255,8 @@ static bool anything_due(const struct sim *s)
     return false;
 }
 
-NORETURN static void panic_stuck(const struct sim *s)
+void sim_dump(const struct sim *s)
 {
-    fprintf(stderr, "simulation (seed %" PRIu64 "): nothing can run at %" PRIu64 " us after %" PRIu64 " steps; parked fibers:\n",
-            s->opt.seed, s->now / 1000, s->steps);
     for (uint32_t i = 0; i <= s->opt.hosts; i++) {
         const struct host *h = &s->hosts[i].base;
         for (uint32_t k = 0; k <= h->workers_count; k++)
@@ -268,6 +266,13 @@ NORETURN static void panic_stuck(const struct sim *s)
                         s->hosts[i].paused ? " (paused)" : "", h->workers[k]->number, f->id, f->name, f->waiting_for);
             }
     }
+}
+
+NORETURN static void panic_stuck(const struct sim *s)
+{
+    fprintf(stderr, "simulation (seed %" PRIu64 "): nothing can run at %" PRIu64 " us after %" PRIu64 " steps; parked fibers:\n",
+            s->opt.seed, s->now / 1000, s->steps);
+    sim_dump(s);
     panic("simulation (seed %" PRIu64 "): all fibers are parked and nothing is due", s->opt.seed);
 }
 

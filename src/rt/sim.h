@@ -60,6 +60,7 @@ void sim_fail_io(struct sim *s, uint32_t host, const char *part, bool sync, uint
 void sim_corrupt(struct sim *s, const char *path, uint64_t offset);
 void sim_set_net_break(struct sim *s, double per_s);
 void sim_set_disk_limit(struct sim *s, uint64_t bytes);
+void sim_dump(const struct sim *s); /* all fibers and what they wait for, to stderr */
 uint64_t sim_steps(const struct sim *s);
 uint64_t sim_trace_hash(const struct sim *s); /* of all scheduling decisions so far: equal seeds give equal hashes */
 
