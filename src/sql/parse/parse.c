@@ -1,5 +1,7 @@
 #include "sql/parse/parse.h"
 
+#include <stdlib.h>
+
 #include "rt/rt.h"
 #include "sql/parse/convert.h"
 
@@ -131,6 +133,7 @@ struct parse_call {
 static enum err parse_and_convert(struct conv *c, struct ast *ast)
 {
     const PgQueryInternalParsetreeAndError raw = pg_query_raw_parse(c->text);
+    free(raw.stderr_buffer);
     if (raw.error != NULL) {
         report_grammar_error(c, raw.error);
         pg_query_free_error(raw.error);

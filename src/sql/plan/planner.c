@@ -522,8 +522,12 @@ static struct plan_node *plan_root(struct planner *pl, const struct query *q)
     return NULL;
 }
 
+static bool reads_only(void *arg, const struct query *q);
+
 static bool writes_nothing(void *arg, const struct expr *e)
 {
+    if (e->kind == EXPR_SUBLINK && !reads_only(arg, e->sublink.query))
+        return false;
     if (e->kind == EXPR_FUNC && (strcmp(e->func.fn->name, "nextval") == 0 || strcmp(e->func.fn->name, "setval") == 0))
         return false;
     return expr_children(e, writes_nothing, arg);

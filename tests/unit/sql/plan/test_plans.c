@@ -112,8 +112,49 @@ static void plans_have_their_shapes(void **state)
     assert_int_equal(wrong, 0);
 }
 
+static char *nested(const char *head, const char *open, const char *middle, const char *close, size_t n)
+{
+    char *s = malloc(strlen(head) + n * (strlen(open) + strlen(close)) + strlen(middle) + 1), *p = stpcpy(s, head);
+    for (size_t i = 0; i < n; i++)
+        p = stpcpy(p, open);
+    p = stpcpy(p, middle);
+    for (size_t i = 0; i < n; i++)
+        p = stpcpy(p, close);
+    return s;
+}
+
+/* As deep as the parser lets them; the runtime gives such work a stack of 8 MiB, which the main thread's is, too. */
+static void deep_statements_are_planned(void **state)
+{
+    static const struct {
+        const char *head, *open, *middle, *close;
+        size_t n;
+    } deep[] = {
+        { "select a", "", "", "+1", 2400 },
+        { "select 1 from t where a = 1", "", "", " + 1", 2400 },
+        { "select a from t where ", "not (h or ", "h", ")", 800 },
+        { "select ", "(select ", "1", ")", 1200 },
+        { "select ", "case when true then ", "1", " end", 1000 },
+        { "select * from ", "(select * from ", "u", ") x", 800 },
+    };
+    struct catalog *c = fake_catalog_new();
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(deep); i++) {
+        char *sql = nested(deep[i].head, deep[i].open, deep[i].middle, deep[i].close, deep[i].n);
+        struct buf b;
+        buf_init(&b);
+        if (strcmp(deep[i].head, "select a") == 0)
+            sql = strcat(realloc(sql, strlen(sql) + 20), " from t");
+        explain(c, sql, &b);
+        assert_true(b.p[0] == 'R' || b.p[0] == 'S' || b.p[0] == 'I'); /* a node, no SQLSTATE */
+        buf_fini(&b);
+        free(sql);
+    }
+    fake_catalog_free(c);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(plans_have_their_shapes) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(plans_have_their_shapes), cmocka_unit_test(deep_statements_are_planned) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
