@@ -543,7 +543,7 @@ static void describe(struct planner *pl)
     struct plan *p = pl->plan;
     const struct tree *t = pl->tree;
     p->nparams = t->nparams;
-    p->param_type = arena_dup(pl->arena, t->param_type, sizeof(oid_t) * MAX(t->nparams, 1u));
+    p->param_type = arena_dup(pl->arena, t->param_type, sizeof(oid_t) * t->nparams);
     p->ncols = t->ncols;
     p->col = PL_ARRAY(pl, struct result_column, t->ncols);
     for (uint16_t i = 0; i < t->ncols; i++) {
