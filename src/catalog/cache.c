@@ -273,11 +273,8 @@ static struct seg segment_of(const struct rel_row *row)
     return (struct seg){ .id = (uint32_t)COLUMN(row, pg_class, relfilenode).i, .header = { (uint64_t)COLUMN(row, pg_class, rdbseghead).i } };
 }
 
-static enum err on_class(void *arg, const struct rel_row *row, struct diag *d)
+void catalog__take_class(struct table_def *def, const struct rel_row *row)
 {
-    struct load *l = arg;
-    struct table_def *def = l->def;
-    l->found = true;
     copy_name(def->name, COLUMN(row, pg_class, relname));
     def->schema = (oid_t)COLUMN(row, pg_class, relnamespace).i;
     def->kind = COLUMN(row, pg_class, relkind).s.len ? (enum table_kind)COLUMN(row, pg_class, relkind).s.p[0] : TABLE_ORDINARY;
@@ -287,18 +284,23 @@ static enum err on_class(void *arg, const struct rel_row *row, struct diag *d)
     def->pages = (double)COLUMN(row, pg_class, relpages).i;
     def->tuples = COLUMN(row, pg_class, reltuples).f;
     def->ncols = (uint16_t)COLUMN(row, pg_class, relnatts).i;
+}
+
+static enum err on_class(void *arg, const struct rel_row *row, struct diag *d)
+{
+    struct load *l = arg;
+    l->found = true;
+    catalog__take_class(l->def, row);
     return ERR_OK;
 }
 
-static enum err on_attribute(void *arg, const struct rel_row *row, struct diag *d)
+enum err catalog__take_attribute(struct table_def *def, const struct rel_row *row, struct arena *a, struct diag *d)
 {
-    struct load *l = arg;
     const int64_t attnum = COLUMN(row, pg_attribute, attnum).i;
-    if (attnum < 1 || attnum > l->def->ncols)
-        return diag_set(d, ERR_CORRUPT, "pg_attribute has column %" PRId64 " of relation %u, pg_class says %u columns", attnum, l->def->oid,
-                        l->def->ncols);
-    struct column_def *col = &l->def->col[attnum - 1];
-    struct tuple_column *tc = (struct tuple_column *)&l->def->tuple.col[attnum - 1];
+    if (attnum < 1 || attnum > def->ncols)
+        return diag_set(d, ERR_CORRUPT, "pg_attribute has column %" PRId64 " of relation %u, pg_class says %u columns", attnum, def->oid, def->ncols);
+    struct column_def *col = &def->col[attnum - 1];
+    struct tuple_column *tc = (struct tuple_column *)&def->tuple.col[attnum - 1];
     copy_name(col->name, COLUMN(row, pg_attribute, attname));
     col->attnum = (int16_t)attnum;
     col->type = (oid_t)COLUMN(row, pg_attribute, atttypid).i;
@@ -308,12 +310,12 @@ static enum err on_attribute(void *arg, const struct rel_row *row, struct diag *
     col->owned_sequence = (oid_t)COLUMN(row, pg_attribute, rdbownedseq).i;
     const struct type *t = type_by_oid(col->type);
     if (!t)
-        return diag_set(d, ERR_CORRUPT, "column %s of relation %u has unknown type %u", col->name, l->def->oid, col->type);
+        return diag_set(d, ERR_CORRUPT, "column %s of relation %u has unknown type %u", col->name, def->oid, col->type);
     tc->has_missing = COLUMN(row, pg_attribute, atthasmissing).i != 0 && !IS_NULL(row, pg_attribute, attmissingval);
     if (tc->has_missing) {
         union datum v;
-        if (!catalog__missing_from_text(l->r.arena, t->rep, COLUMN(row, pg_attribute, attmissingval).s, &v))
-            return diag_set(d, ERR_CORRUPT, "column %s of relation %u: unreadable missing value", col->name, l->def->oid);
+        if (!catalog__missing_from_text(a, t->rep, COLUMN(row, pg_attribute, attmissingval).s, &v))
+            return diag_set(d, ERR_CORRUPT, "column %s of relation %u: unreadable missing value", col->name, def->oid);
         if (t->rep >= REP_STR) {
             char *p = xmalloc(v.s.len + 1u);
             memcpy(p, v.s.p, v.s.len);
@@ -323,6 +325,12 @@ static enum err on_attribute(void *arg, const struct rel_row *row, struct diag *
         tc->rep = t->rep; /* table_def_free() asks */
     }
     return ERR_OK;
+}
+
+static enum err on_attribute(void *arg, const struct rel_row *row, struct diag *d)
+{
+    struct load *l = arg;
+    return catalog__take_attribute(l->def, row, l->r.arena, d);
 }
 
 static enum err on_attrdef(void *arg, const struct rel_row *row, struct diag *d)
@@ -365,18 +373,23 @@ static uint16_t parse_columns(struct str key, struct str option, struct index_co
     return n;
 }
 
-static enum err on_index(void *arg, const struct rel_row *row, struct diag *d)
+void catalog__take_index(struct index_def *ix, const struct rel_row *row)
 {
-    struct load *l = arg;
-    struct table_def *def = l->def;
-    def->index = xrealloc(def->index, (def->nindexes + 1u) * sizeof *def->index);
-    struct index_def *ix = &def->index[def->nindexes++];
     memset(ix, 0, sizeof *ix);
     ix->oid = (oid_t)COLUMN(row, pg_index, indexrelid).i;
     ix->table = (oid_t)COLUMN(row, pg_index, indrelid).i;
     ix->unique = COLUMN(row, pg_index, indisunique).i != 0;
     ix->primary = COLUMN(row, pg_index, indisprimary).i != 0;
     ix->ncols = parse_columns(COLUMN(row, pg_index, indkey).s, COLUMN(row, pg_index, indoption).s, ix->col, ARRAY_LEN(ix->col));
+}
+
+static enum err on_index(void *arg, const struct rel_row *row, struct diag *d)
+{
+    struct load *l = arg;
+    struct table_def *def = l->def;
+    def->index = xrealloc(def->index, (def->nindexes + 1u) * sizeof *def->index);
+    struct index_def *ix = &def->index[def->nindexes++];
+    catalog__take_index(ix, row);
     l->index = ix;
     l->found = false;
     const union datum key = datum_int(ix->oid);

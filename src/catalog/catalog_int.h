@@ -70,6 +70,11 @@ enum err catalog__load(struct catalog *c, struct txn *t, oid_t oid, struct table
 void table_def_free(struct table_def *def);
 void catalog__finish_def(struct table_def *def); /* tuple description and index key columns from columns */
 
+/* What a row of pg_class, pg_attribute (col and tuple.col are there) or pg_index says. */
+void catalog__take_class(struct table_def *def, const struct rel_row *row);
+enum err catalog__take_attribute(struct table_def *def, const struct rel_row *row, struct arena *a, struct diag *d) MUST_CHECK;
+void catalog__take_index(struct index_def *ix, const struct rel_row *row);
+
 /* t changes this object: its own look-ups pass the cache from now on; members are told at commit. */
 void catalog__changed(struct catalog *c, struct txn *t, oid_t oid);
 
