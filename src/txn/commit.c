@@ -165,38 +165,43 @@ static void answer_deferred(struct txn_sys *ts)
 
 static void publish_one(struct txn_sys *ts, struct txn *t)
 {
-    list_remove(&t->link);
     atomic_store_explicit(&ts->tt[t->slot].txn, NULL, memory_order_relaxed);
     atomic_store_explicit(&ts->tt[t->slot].word, TX_WORD(TX_COMMITTED, t->commit_scn), memory_order_release);
     ring_push(ts, t->slot);
     atomic_store(&ts->published, t->commit_scn);
     atomic_fetch_sub(&ts->in_flight, 1);
-    rt_future_set(&t->published, 0); /* t is its fiber's from here on */
+}
+
+/* Not under the spin, which redo_append() takes: waking is a system call at times. */
+static void answer(struct list *done, int64_t outcome)
+{
+    for (struct list *l; (l = list_pop_front(done)) != NULL;)
+        rt_future_set(&LIST_ENTRY(l, struct txn, link)->published, outcome); /* the transaction is its fiber's from here on */
 }
 
 void commit_publish(struct txn_sys *ts)
 {
     const lsn_t durable = redo_durable(ts->opt.redo);
-    bool any = false;
+    struct list done;
+    list_init(&done);
     rt_spin_lock(&ts->commit_spin);
+    const bool abandoned = ts->abandoned;
     while (!list_empty(&ts->commits)) {
         struct txn *t = LIST_ENTRY(ts->commits.next, struct txn, link);
-        if (ts->abandoned) {
-            list_remove(&t->link);
-            rt_future_set(&t->published, 1); /* its state stays COMMITTING: nobody may answer for it any more */
-            continue;
-        }
-        if (!publishable(ts, t, durable))
+        if (!abandoned && !publishable(ts, t, durable))
             break;
-        publish_one(ts, t);
-        any = true;
+        list_remove(&t->link);
+        list_push_back(&done, &t->link);
+        if (!abandoned) /* else its state stays COMMITTING: nobody may answer for it any more */
+            publish_one(ts, t);
     }
     atomic_store(&ts->first_waiting, list_empty(&ts->commits) ? SCN_MAX : LIST_ENTRY(ts->commits.next, struct txn, link)->commit_scn);
-    if (any) {
+    if (!abandoned && !list_empty(&done)) {
         wake_waiters(ts);
         answer_deferred(ts);
     }
     rt_spin_unlock(&ts->commit_spin);
+    answer(&done, abandoned ? 1 : 0);
 }
 
 void txn_abandon_commits(struct txn_sys *ts)

@@ -12,6 +12,7 @@
 #define ANSWER_HEAD 28u /* id, thread, recycled_upto, recycled_scn, count */
 #define ANSWER_ENTRY 17u /* xid, kind, scn */
 #define RETRY_NS RT_MS(5)
+#define ASK_AGAIN_NS RT_SEC(1)
 #define DEAD_POLL_NS RT_MS(10)
 
 static struct fate fate_of(struct txn_sys *ts, struct xid x)
@@ -144,8 +145,10 @@ static enum err ask_node(struct txn_sys *ts, node_no node, scn_t s, const struct
         rt_sleep(RETRY_NS);
         return ERR_AGAIN;
     }
-    err = rt_future_wait(&a.done, RT_FOREVER, true, NULL);
+    err = rt_future_wait(&a.done, rt_now() + ASK_AGAIN_NS, true, NULL);
     take_back_ask(ts, &a);
+    if (err == ERR_TIMED_OUT) /* its commit takes long; or the node joined a moment ago and could not answer yet */
+        return ERR_AGAIN;
     if (err == ERR_CANCELED)
         return diag_set(d, ERR_CANCELED, "canceling statement due to user request");
     return err ? err : a.err;

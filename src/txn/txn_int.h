@@ -195,6 +195,7 @@ struct txn_sys {
     uint32_t ndeferred; /* commit_spin */
     uint64_t batch; /* commit_spin: number of the last broadcast */
     bool resend; /* commit_spin: a broadcast was refused, or the view has changed */
+    scn_t first_before; /* commit_spin: first_waiting at the last housekeeping */
     bool abandoned; /* commit_spin */
     uint8_t *message; /* commit_spin: where broadcasts are put together */
     uint32_t *ring; /* commit_spin: slots of ended transactions, in the order of their ends */

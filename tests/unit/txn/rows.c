@@ -23,6 +23,8 @@ static enum err toy_apply(uint8_t *block, enum redo_opcode op, const uint8_t *p,
     return ERR_OK;
 }
 
+const char *toy_dir = "/db";
+
 const struct redo_ops toy_ops = { .apply = {
                                       [REDO_HEAP_FORMAT] = toy_apply,
                                       [REDO_HEAP_UPDATE] = toy_apply,
@@ -259,8 +261,8 @@ static void open_thread(void *arg, struct control *c)
 static void create_database(struct inst *in)
 {
     struct diag d;
-    CHECK_OK(control_create("/db", "test", &d), &d);
-    CHECK_OK(control_update("/db", open_thread, in, &d), &d);
+    CHECK_OK(control_create(toy_dir, "test", &d), &d);
+    CHECK_OK(control_update(toy_dir, open_thread, in, &d), &d);
     if (files_create(in->files, FILE_DATA, 64, &d) != ERR_OK)
         CHECK(strstr(d.message, "exists") != NULL);
     CHECK_OK(txn_create_undo(&in->to, &d), &d);
@@ -279,13 +281,16 @@ void inst_open(struct inst *in, const struct inst_options *o)
     const scn_t scn = in->scn.now;
     memset(in, 0, sizeof(*in));
     in->scn.now = scn == 0 ? 100 : scn;
-    for (int i = 0; i < 5; i++)
-        CHECK_OK(rt_mkdir((const char *[]){ "/db", "/db/data", "/db/undo", "/db/dw", "/db/redo" }[i], &d), &d);
-    CHECK_OK(files_open("/db", false, &in->files, &d), &d);
-    const struct redo_options ro = { .dir = "/db", .thread = o->thread, .incarnation = o->incarnation, .start = o->redo_start,
+    for (int i = 0; i < 5; i++) {
+        char path[256];
+        snprintf(path, sizeof(path), "%s%s", toy_dir, (const char *[]){ "", "/data", "/undo", "/dw", "/redo" }[i]);
+        CHECK_OK(rt_mkdir(path, &d), &d);
+    }
+    CHECK_OK(files_open(toy_dir, false, &in->files, &d), &d);
+    const struct redo_options ro = { .dir = toy_dir, .thread = o->thread, .incarnation = o->incarnation, .start = o->redo_start,
                                      .file_bytes = 4 << 20, .buffer_bytes = 4 << 20, .scn = &in->scn };
     CHECK_OK(redo_open(&ro, &in->redo, &d), &d);
-    const struct bufcache_options bo = { .size_bytes = 256 * BLOCK_SIZE, .thread = o->thread, .dir = "/db", .files = in->files, .redo = in->redo,
+    const struct bufcache_options bo = { .size_bytes = 256 * BLOCK_SIZE, .thread = o->thread, .dir = toy_dir, .files = in->files, .redo = in->redo,
                                          .redo_ops = &toy_ops, .scn = &in->scn };
     CHECK_OK(bufcache_open(&bo, &in->bc, &d), &d);
     if (o->peers > 0)
@@ -331,8 +336,8 @@ lsn_t toy_recover(uint16_t thread, scn_t *ret_scn)
     struct diag d;
     struct files *files;
     struct recovery_result r;
-    CHECK_OK(files_open("/db", false, &files, &d), &d);
-    CHECK_OK(recovery_run(&(struct recovery_options){ .dir = "/db", .files = files, .ops = &toy_ops }, &r, &d), &d);
+    CHECK_OK(files_open(toy_dir, false, &files, &d), &d);
+    CHECK_OK(recovery_run(&(struct recovery_options){ .dir = toy_dir, .files = files, .ops = &toy_ops }, &r, &d), &d);
     CHECK(r.nthreads == 1 && r.threads[0].thread == thread);
     *ret_scn = r.scn_max;
     const lsn_t end = r.threads[0].end;

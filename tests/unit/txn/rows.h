@@ -53,6 +53,7 @@ struct inst {
 };
 
 extern const struct redo_ops toy_ops;
+extern const char *toy_dir; /* of the database */
 
 struct inst_options {
     node_no node;

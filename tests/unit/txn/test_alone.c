@@ -361,6 +361,19 @@ static void tables_and_undo_are_recycled(void **state)
         run_story(little_table_story, seed);
 }
 
+/* The same on real threads, for sanitizers. */
+static void on_real_threads(void **state)
+{
+    struct diag d;
+    char dir[] = "/tmp/rustydb-txn-XXXXXX", command[64];
+    assert_non_null(mkdtemp(dir));
+    toy_dir = dir;
+    assert_int_equal(rt_run(&(struct rt_options){ .workers = 2 }, little_table_story, NULL, &d), ERR_OK);
+    toy_dir = "/db";
+    snprintf(command, sizeof(command), "rm -rf %s", dir);
+    assert_int_equal(system(command), 0);
+}
+
 static void quota_story(void *arg)
 {
     struct inst in = { 0 };
@@ -589,6 +602,7 @@ int main(void)
         cmocka_unit_test(rollback_restores),
         cmocka_unit_test(readers_wait_for_commits),
         cmocka_unit_test(tables_and_undo_are_recycled),
+        cmocka_unit_test(on_real_threads),
         cmocka_unit_test(quota_cancels_the_oldest_snapshot),
         cmocka_unit_test(snapshots_hold_undo),
         cmocka_unit_test(undo_is_kept_for_a_while),
