@@ -30,6 +30,8 @@ mkdir -p build
 if [ ! -e "$dir/build.ninja" ]; then
     rm -rf "$dir"
     meson setup "$dir" "${options[@]}" >"$log" 2>&1 || { tail -n 30 "$log" >&2; exit 1; }
+elif [ -n "$(find meson.build src tests -name meson.build -newer "$dir/build.ninja" -print -quit)" ]; then
+    meson setup --reconfigure "$dir" >"$log" 2>&1 || { tail -n 30 "$log" >&2; exit 1; } # also finds folders that are new
 fi
 if ! ninja -C "$dir" -j "${BUILD_JOBS:-$(nproc)}" "$@" >"$log" 2>&1; then
     grep -E -A 12 'FAILED:|error:|ERROR|undefined reference' "$log" | head -n 60 >&2 || tail -n 30 "$log" >&2
