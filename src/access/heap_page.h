@@ -70,7 +70,7 @@ static inline uint32_t heap_room_for(uint32_t body_len)
 /* The header as stored at p; sets ROW_STAMPED. */
 static inline void heap_row_header_get(const uint8_t *p, struct row_header *ret)
 {
-    memcpy(ret, p, ROW_HEADER_SIZE);
+    memcpy(&ret->undo, p + 8, ROW_HEADER_SIZE - 8); /* all but the writer */
     ret->writer = __atomic_load_n((const uint64_t *)(const void *)p, __ATOMIC_RELAXED);
     ret->flags = (uint8_t)((ret->flags & ~ROW_STAMPED) | (ret->writer >> 48 ? 0 : ROW_STAMPED));
 }

@@ -399,7 +399,7 @@ static void unstamp(uint8_t *block)
     }
 }
 
-void db_compare_replay(void)
+void db_compare_replay(const char *dir)
 {
     struct diag d;
     struct files *files;
@@ -411,8 +411,8 @@ void db_compare_replay(void)
     size_t pos = 0;
     uint64_t dba;
     void *p;
-    CHECK_OK(files_open("/db", false, &files, &d), &d);
-    CHECK_OK(redo_reader_open("/db", 1, 0, &rd, &d), &d);
+    CHECK_OK(files_open(dir ? dir : "/db", false, &files, &d), &d);
+    CHECK_OK(redo_reader_open(dir ? dir : "/db", 1, 0, &rd, &d), &d);
     for (;;) {
         CHECK_OK(redo_read(rd, &r, &end, &d), &d);
         if (end)

@@ -54,7 +54,7 @@ void db_create_table(struct db *db);
 /* Replays thread 1's redo onto the files, block by block; returns where the thread goes on. */
 lsn_t db_replay(scn_t *ret_scn);
 /* Replays all redo onto empty blocks and compares with what is on disk: what was done is what replay does. Stamps are hints and left out. */
-void db_compare_replay(void);
+void db_compare_replay(const char *dir); /* NULL: /db */
 
 /* A value of the table: what `pad` is follows from key and version. */
 struct val {

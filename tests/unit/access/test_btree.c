@@ -139,7 +139,7 @@ static void load_story(void *arg)
         check_scan(l, from, from + pick(i % 2 ? 100 : max - from + 1), pick(2), pick(2), i % 4 < 2);
     }
     const lsn_t end = db_close(&l->db);
-    db_compare_replay();
+    db_compare_replay(NULL);
     db_open(&l->db, &(struct db_options){ .incarnation = 2, .redo_start = end, .xid_seq_start = 1 << 20 });
     check_scan(l, 0, 100000, false, false, false);
     db_close(&l->db);
@@ -229,7 +229,7 @@ static void build_story(void *arg)
     CHECK(btree_insert(db.access, t, db.by_key, long_key, sizeof(long_key), (struct rowid){ 1 }, NULL, &d) == ERR_LIMIT);
     rollback(t);
     db_close(&db);
-    db_compare_replay();
+    db_compare_replay(NULL);
 }
 
 static void a_built_tree_is_as_good_as_a_grown_one(void **state) { db_simulate(1, false, build_story, NULL); }

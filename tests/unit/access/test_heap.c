@@ -138,7 +138,7 @@ static void bulk_story(void *arg)
     db_census(&b->db, &c);
     CHECK(c.rows == BULK && c.deleted == 0);
     db_close(&b->db);
-    db_compare_replay();
+    db_compare_replay(NULL);
 }
 
 static void many_rows_are_seen_once_by_all_scanners(void **state)
@@ -261,7 +261,7 @@ static void movers_story(void *arg)
     arena_free(arena);
     rollback(t);
     db_close(&m->db);
-    db_compare_replay();
+    db_compare_replay(NULL);
 }
 
 static void rows_move_between_blocks(void **state)

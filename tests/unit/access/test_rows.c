@@ -23,6 +23,8 @@ struct read {
 
 struct world {
     struct db db;
+    const char *dir; /* NULL: in the simulation */
+    struct rt_spin lock; /* of the lists, on real threads */
     struct event event[EVENTS_MAX];
     uint32_t nevents;
     struct read read[READS_MAX];
@@ -44,9 +46,15 @@ static uint32_t pick(uint32_t n) { return (uint32_t)(rt_random() % n); }
 
 static void note_read(struct world *w, const struct snapshot *s, uint32_t key, uint64_t version)
 {
+    rt_spin_lock(&w->lock);
     CHECK(w->nreads < READS_MAX);
     w->read[w->nreads++] = (struct read){ key, s->s, version };
+    rt_spin_unlock(&w->lock);
 }
+
+static uint64_t new_version(struct world *w) { return __atomic_add_fetch(&w->next_version, 1, __ATOMIC_RELAXED); }
+
+static void count(uint32_t *n) { __atomic_add_fetch(n, 1, __ATOMIC_RELAXED); }
 
 /* ---- a transaction ------------------------------------------------------------------------ */
 
@@ -61,11 +69,12 @@ static void note(struct pending *p, uint32_t key, uint64_t from, uint64_t to)
 static bool look_again(struct world *w, const struct snapshot *s, struct heap_write *hw, enum heap_outcome out, uint32_t key, struct val *old,
                        struct arena *arena)
 {
-    w->gone += out == HEAP_GONE;
+    if (out == HEAP_GONE)
+        count(&w->gone);
     CHECK(out != HEAP_SELF && out != HEAP_SKIPPED);
     if (out != HEAP_CHANGED)
         return false;
-    w->changed++;
+    count(&w->changed);
     const struct snapshot now = { .s = scn_now(&w->db.scn), .own = s->own, .stmt = s->stmt };
     *old = db_read(&w->db, &now, &hw->ret_row, arena);
     hw->accept_newer = true;
@@ -86,7 +95,7 @@ static enum err change_row(struct world *w, struct txn *t, enum what what, uint3
     enum err err = ERR_OK;
     const bool there = db_lookup(&w->db, s, key, &old, &rowid, arena);
     if (what == INSERT) {
-        v = (struct val){ key, ++w->next_version };
+        v = (struct val){ key, new_version(w) };
         err = db_insert(&w->db, t, v, arena, &rowid, d);
         if (!err)
             note(p, key, 0, v.version);
@@ -94,7 +103,7 @@ static enum err change_row(struct world *w, struct txn *t, enum what what, uint3
         return err;
     }
     while (there && !err) {
-        v = (struct val){ what == MOVE_KEY ? key + 1 : key, what == LOCK ? old.version : ++w->next_version };
+        v = (struct val){ what == MOVE_KEY ? key + 1 : key, what == LOCK ? old.version : new_version(w) };
         const uint64_t from = old.version;
         if (what == LOCK) {
             hw.seg = w->db.table;
@@ -131,17 +140,19 @@ static void finish(struct world *w, uint32_t me, struct txn *t, const struct pen
     scn_t c;
     if (!commit) {
         txn_rollback(t);
-        w->rollbacks++;
+        count(&w->rollbacks);
         return;
     }
     w->doubt[me] = memcpy(malloc(sizeof(*p)), p, sizeof(*p)); /* outlives a crash */
     CHECK_OK(txn_commit(t, &c, &d), &d);
-    w->commits++;
+    count(&w->commits);
+    rt_spin_lock(&w->lock);
     for (uint32_t i = 0; i < p->n; i++) {
         CHECK(w->nevents < EVENTS_MAX);
         w->event[w->nevents] = p->e[i];
         w->event[w->nevents++].scn = c;
     }
+    rt_spin_unlock(&w->lock);
     free(w->doubt[me]);
     w->doubt[me] = NULL;
 }
@@ -160,7 +171,7 @@ static void one_transaction(struct world *w, uint32_t me, struct arena *arena)
         const enum what what = (enum what)pick(WHATS);
         const enum err err = change_row(w, t, what, key, &p, arena, &d);
         if (err == ERR_UNIQUE)
-            w->unique_errors++;
+            count(&w->unique_errors);
         else if (err)
             panic("%s", d.message);
         if (err || pick(8) == 0) {
@@ -178,11 +189,11 @@ static void writer(void *arg)
 {
     struct world *w = arg;
     struct arena *arena = arena_new("writer", 0);
-    const uint32_t me = w->nwriters++;
+    const uint32_t me = __atomic_fetch_add(&w->nwriters, 1, __ATOMIC_RELAXED);
     for (uint32_t i = 0; i < w->transactions; i++) {
         one_transaction(w, me, arena);
         arena_reset(arena);
-        w->done++;
+        count(&w->done);
     }
     arena_free(arena);
 }
@@ -248,7 +259,7 @@ static void reader(void *arg)
 {
     struct world *w = arg;
     struct arena *arena = arena_new("reader", 0);
-    while (!w->stop) {
+    while (!__atomic_load_n(&w->stop, __ATOMIC_RELAXED)) {
         struct diag d;
         struct txn *t;
         const struct snapshot *s;
@@ -378,14 +389,14 @@ static void story(void *arg)
 {
     struct world *w = arg;
     struct fiber *f[9];
-    db_open(&w->db, &(struct db_options){ .create = true, .incarnation = 1, .cache_blocks = 400 });
+    db_open(&w->db, &(struct db_options){ .create = true, .incarnation = 1, .cache_blocks = 400, .dir = w->dir });
     for (unsigned i = 0; i < ARRAY_LEN(f); i++) {
-        f[i] = rt_spawn(&(struct rt_spawn_options){ .name = "fiber", .worker = i % 3 }, i < 6 ? writer : reader, w);
+        f[i] = rt_spawn(&(struct rt_spawn_options){ .name = "fiber", .worker = i % rt_workers() }, i < 6 ? writer : reader, w);
         CHECK(f[i]);
     }
     for (unsigned i = 0; i < 6; i++)
         rt_join(f[i]);
-    w->stop = true;
+    __atomic_store_n(&w->stop, true, __ATOMIC_RELAXED);
     for (unsigned i = 6; i < ARRAY_LEN(f); i++)
         rt_join(f[i]);
     check_nothing_left(w);
@@ -397,9 +408,9 @@ static void story(void *arg)
                 st.versions_rebuilt, st.rows_forwarded, st.rows_purged, st.index_purged, st.index_splits, st.overflow_pieces, st.unique_waits);
     const lsn_t end = db_close(&w->db);
     judge(w);
-    db_compare_replay();
+    db_compare_replay(w->dir);
     uint64_t seen[KEYS + 1] = { 0 }; /* and after a restart everything is there */
-    db_open(&w->db, &(struct db_options){ .incarnation = 2, .redo_start = end, .xid_seq_start = 1 << 20 });
+    db_open(&w->db, &(struct db_options){ .incarnation = 2, .redo_start = end, .xid_seq_start = 1 << 20, .dir = w->dir });
     read_all(w, seen);
     judge(w);
     db_close(&w->db);
@@ -415,6 +426,22 @@ static void transactions_agree_with_the_model(void **state)
         db_simulate(seed, seed % 2 == 0, story, w);
         free(w);
     }
+}
+
+static void the_same_on_real_threads(void **state)
+{
+    const struct rt_options opt = { .workers = 3 };
+    struct diag d;
+    char dir[] = "/tmp/rustydb-access-XXXXXX", command[100];
+    struct world *w = calloc(1, sizeof(*w));
+    w->dir = mkdtemp(dir);
+    assert_non_null(w->dir);
+    w->transactions = 150;
+    if (rt_run(&opt, story, w, &d))
+        fail_msg("%s", d.message);
+    free(w);
+    snprintf(command, sizeof(command), "rm -rf %s", dir);
+    assert_int_equal(system(command), 0);
 }
 
 /* ---- crashes ---------------------------------------------------------------------------------- */
@@ -525,6 +552,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(transactions_agree_with_the_model),
+        cmocka_unit_test(the_same_on_real_threads),
         cmocka_unit_test(a_crash_loses_no_acknowledged_change),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
