@@ -279,7 +279,7 @@ static enum err copy_from(struct session *s, const struct copy *copy, struct pla
 {
     struct copy_in in = { .s = s, .copy = copy, .d = d };
     const struct snapshot *snapshot;
-    enum err err = txn_stmt_begin(s->txn, &snapshot, d);
+    enum err err = session__stmt_begin(s, &snapshot, d);
     if (err)
         return err;
     buf_init(&in.line);
@@ -301,7 +301,7 @@ static enum err copy_from(struct session *s, const struct copy *copy, struct pla
     if (!err)
         *ret_rows = exec_rows(e);
     exec_end(e);
-    txn_stmt_end(s->txn);
+    session__stmt_end(s);
     buf_fini(&in.line);
     buf_fini(&in.field);
     return err;
@@ -385,7 +385,7 @@ static enum err put_rows(struct session *s, const struct copy *copy, const struc
 static enum err copy_to(struct session *s, const struct copy *copy, struct plan *plan, uint64_t *ret_rows, struct diag *d)
 {
     const struct snapshot *snapshot;
-    enum err err = txn_stmt_begin(s->txn, &snapshot, d);
+    enum err err = session__stmt_begin(s, &snapshot, d);
     if (err)
         return err;
     struct buf line, field;
@@ -409,7 +409,7 @@ static enum err copy_to(struct session *s, const struct copy *copy, struct plan 
     if (!err)
         err = s->client->copy_out_end(s->client->arg, d);
     exec_end(e);
-    txn_stmt_end(s->txn);
+    session__stmt_end(s);
     buf_fini(&line);
     buf_fini(&field);
     return err;

@@ -413,7 +413,7 @@ static enum err start_portal(struct session *s, struct portal *po, struct diag *
         err = session__check_read_only(s, po->prep->stmt->tag, d);
     const struct snapshot *snapshot;
     if (!err)
-        err = txn_stmt_begin(s->txn, &snapshot, d);
+        err = session__stmt_begin(s, &snapshot, d);
     if (err)
         return err;
     po->snapshot = *snapshot;
@@ -444,7 +444,8 @@ static enum err pull_portal(struct session *s, struct portal *po, uint32_t max_r
 static enum err execute_query(struct session *s, struct portal *po, uint32_t max_rows, struct diag *d)
 {
     char tag[TAG_MAX];
-    enum err err = po->exec || po->done ? ERR_OK : start_portal(s, po, d);
+    const bool begins = !po->exec && !po->done; /* one that goes on reads at the snapshot that it holds */
+    enum err err = begins ? start_portal(s, po, d) : ERR_OK;
     const uint64_t before = po->exec ? exec_rows(po->exec) : 0;
     if (!err && !po->done)
         err = pull_portal(s, po, max_rows, d);
@@ -456,12 +457,14 @@ static enum err execute_query(struct session *s, struct portal *po, uint32_t max
         po->exec = NULL;
         txn_hold_end(po->hold);
         po->hold = NULL;
-        txn_stmt_end(s->txn);
+        if (begins)
+            session__stmt_end(s);
         return s->client->complete(s->client->arg, tag, d);
     }
     if (!po->hold)
         po->hold = txn_hold(s->engine->opt.ts, &po->snapshot);
-    txn_stmt_end(s->txn);
+    if (begins)
+        session__stmt_end(s);
     return s->client->portal_suspended(s->client->arg, d);
 }
 

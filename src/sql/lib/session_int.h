@@ -93,6 +93,7 @@ struct session {
     struct txn *txn; /* NULL: none */
     bool in_block; /* BEGIN */
     bool failed;
+    uint32_t stmts; /* statements begun in txn and not ended: EXECUTE and EXPLAIN nest */
     bool read_only;
     struct list savepoints; /* innermost last */
 
@@ -118,6 +119,8 @@ static inline struct catalog *session_catalog(struct session *s) { return s->eng
 /* ---- transactions (transaction.c) ---------------------------------------------- */
 
 enum err session__need_txn(struct session *s, struct diag *d) MUST_CHECK;
+enum err session__stmt_begin(struct session *s, const struct snapshot **ret, struct diag *d) MAY_YIELD MUST_CHECK;
+void session__stmt_end(struct session *s); /* what an error leaves open is ended by session__statement_failed() */
 enum err session__commit(struct session *s, struct diag *d) MAY_YIELD MUST_CHECK;
 void session__rollback(struct session *s) MAY_YIELD;
 void session__statement_failed(struct session *s) MAY_YIELD;

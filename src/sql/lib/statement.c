@@ -40,6 +40,7 @@ struct exec_env session__exec_env(struct session *s, const struct snapshot *snap
         .session = s,
         .func = s->func,
         .work_mem_bytes = (size_t)strtoll(s->value[SETTING_work_mem], NULL, 10) * 1024,
+        .tmp_dir = s->engine->opt.tmp_dir,
         .param = param,
         .param_null = param_null,
     };
@@ -244,7 +245,7 @@ enum err session__run_plan(struct session *s, struct prepared *p, const union da
         err = session__check_read_only(s, p->stmt->tag, d);
     const struct snapshot *snapshot;
     if (!err)
-        err = txn_stmt_begin(s->txn, &snapshot, d);
+        err = session__stmt_begin(s, &snapshot, d);
     if (err)
         return err;
     const struct exec_env env = session__exec_env(s, snapshot, param, param_null);
@@ -265,7 +266,7 @@ enum err session__run_plan(struct session *s, struct prepared *p, const union da
     if (!err)
         session__tag(p->stmt, exec_rows(e), tag, tag_size);
     exec_end(e);
-    txn_stmt_end(s->txn);
+    session__stmt_end(s);
     return err;
 }
 

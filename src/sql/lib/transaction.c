@@ -28,6 +28,20 @@ static enum err begin(struct session *s, struct diag *d)
     return err;
 }
 
+enum err session__stmt_begin(struct session *s, const struct snapshot **ret, struct diag *d)
+{
+    enum err err = txn_stmt_begin(s->txn, ret, d);
+    s->stmts += err == ERR_OK;
+    return err;
+}
+
+void session__stmt_end(struct session *s)
+{
+    assert(s->stmts > 0);
+    s->stmts--;
+    txn_stmt_end(s->txn);
+}
+
 /* What the new transaction begins with. */
 static void default_modes(struct session *s)
 {
@@ -91,8 +105,8 @@ void session__rollback(struct session *s)
 void session__statement_failed(struct session *s)
 {
     session__close_portals(s);
-    if (s->txn)
-        txn_stmt_end(s->txn);
+    while (s->stmts > 0)
+        session__stmt_end(s);
     if (!s->in_block) {
         session__rollback(s);
         return;

@@ -285,7 +285,7 @@ static enum err explain_options(const struct ast_options *o, struct explain_requ
 static enum err run_for_explain(struct session *s, const struct plan *plan, struct plan_actual *actual, double *ret_ms, struct diag *d)
 {
     const struct snapshot *snapshot;
-    enum err err = txn_stmt_begin(s->txn, &snapshot, d);
+    enum err err = session__stmt_begin(s, &snapshot, d);
     if (err)
         return err;
     struct exec_env env = session__exec_env(s, snapshot, NULL, NULL);
@@ -297,7 +297,7 @@ static enum err run_for_explain(struct session *s, const struct plan *plan, stru
         err = exec_next(e, 0, &b, d);
     exec_end(e);
     *ret_ms = (double)(rt_now() - start) / 1e6;
-    txn_stmt_end(s->txn);
+    session__stmt_end(s);
     return err;
 }
 
@@ -483,10 +483,10 @@ static enum err ddl(struct session *s, struct prepared *p, char *tag, size_t tag
         session__warning(s, "NOTICE", ERR_OK, "%s", dc.ddl->notice[i]);
     const struct snapshot *snapshot;
     if (!dc.ddl->skip) {
-        err = txn_stmt_begin(s->txn, &snapshot, d);
+        err = session__stmt_begin(s, &snapshot, d);
         if (!err) {
             err = run_ddl(s, dc.ddl, d);
-            txn_stmt_end(s->txn);
+            session__stmt_end(s);
         }
     }
     ddl_release(session_catalog(s), dc.ddl);
