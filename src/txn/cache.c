@@ -63,10 +63,8 @@ static bool tells_more(struct fate have, struct fate f)
 
 static void put_at(struct cache_set *set, unsigned i, struct xid x, uint64_t v)
 {
-    if (atomic_load_explicit(&set->e[i].xid, memory_order_relaxed) != x.v) {
-        atomic_store_explicit(&set->e[i].xid, 0, memory_order_relaxed);
-        atomic_thread_fence(memory_order_release);
-    }
+    if (atomic_load_explicit(&set->e[i].xid, memory_order_relaxed) != x.v)
+        atomic_store_explicit(&set->e[i].xid, 0, memory_order_relaxed); /* seen by whoever sees the new value */
     atomic_store_explicit(&set->e[i].value, v, memory_order_release);
     atomic_store_explicit(&set->e[i].xid, x.v, memory_order_release);
 }

@@ -49,8 +49,7 @@ void snap_set(struct lane *lane, uint32_t slot, scn_t s)
 scn_t snap_begin(struct txn_sys *ts, struct lane *lane, uint32_t slot)
 {
     snap_set(lane, slot, scn_now(ts->opt.scn));
-    atomic_thread_fence(memory_order_seq_cst);
-    return scn_now(ts->opt.scn);
+    return atomic_load(&ts->opt.scn->now); /* sequentially consistent, as the store is */
 }
 
 static scn_t oldest_held(struct txn_sys *ts, _Atomic scn_t **ret_slot)
@@ -74,8 +73,7 @@ static scn_t oldest_held(struct txn_sys *ts, _Atomic scn_t **ret_slot)
 
 scn_t txn_oldest_local(struct txn_sys *ts)
 {
-    const scn_t now = scn_now(ts->opt.scn);
-    atomic_thread_fence(memory_order_seq_cst);
+    const scn_t now = atomic_load(&ts->opt.scn->now);
     if (MUTATED("R10"))
         return now;
     return MIN(now, oldest_held(ts, NULL));
