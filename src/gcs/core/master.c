@@ -298,7 +298,7 @@ static void recv_declare(struct gcs_master *m, const struct gcs_msg *msg, node_n
 {
     struct gcs_slot *s = slot_get(m, from);
     if (msg->mode >= GCS_SCUR) {
-        assert(m->own == 0);
+        assert(m->own == 0 || m->own == from);
         m->own = from;
         m->own_gno = msg->held;
     } else if (msg->mode == GCS_S) {
