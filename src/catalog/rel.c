@@ -140,7 +140,7 @@ static bool key_changes(const struct table_def *def, const struct index_def *ix,
 /* ---- rows --------------------------------------------------------------------------- */
 
 /* "Failing row contains (1, null)." */
-static void failing_row(const struct table_def *def, const union datum *v, const bool *null, struct diag *d)
+void rel_failing_row(const struct table_def *def, const union datum *v, const bool *null, struct diag *d)
 {
     struct arena *arena = arena_new("failing row", 0);
     const struct type_ctx ctx = { .arena = arena, .extra_float_digits = 1 };
@@ -173,7 +173,7 @@ enum err rel_check_not_null(const struct table_def *def, const union datum *v, c
         if (!def->col[i].not_null || def->col[i].dropped || !null[i])
             continue;
         diag_set(d, ERR_NOT_NULL, "null value in column \"%s\" of relation \"%s\" violates not-null constraint", def->col[i].name, def->name);
-        failing_row(def, v, null, d);
+        rel_failing_row(def, v, null, d);
         strcpy(d->schema, def->schema_name);
         strcpy(d->table, def->name);
         strcpy(d->column, def->col[i].name);

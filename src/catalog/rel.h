@@ -10,6 +10,9 @@
 /* NOT NULL columns: 23502 with PostgreSQL's message and detail. */
 enum err rel_check_not_null(const struct table_def *def, const union datum *v, const bool *null, struct diag *d) MUST_CHECK;
 
+/* Sets the detail "Failing row contains (1, null)." */
+void rel_failing_row(const struct table_def *def, const union datum *v, const bool *null, struct diag *d);
+
 /* Heap row and entries in all indexes. v and null have one value a column (def->ncols). 23505 names the key. */
 enum err rel_insert(struct catalog *c, struct txn *t, const struct table_def *def, const union datum *v, const bool *null, struct arena *arena,
                     struct rowid *ret, struct diag *d) MAY_YIELD MUST_CHECK;

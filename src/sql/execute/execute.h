@@ -20,6 +20,7 @@ struct exec_env {
     struct session *session; /* for functions */
     struct func_ctx func; /* template: hooks, session and type settings; the run sets arena and diag */
     size_t work_mem_bytes;
+    const char *tmp_dir; /* for what does not fit work_mem; NULL: nothing goes to disk */
     /* values of $1..$n, already of the plan's parameter types */
     const union datum *param;
     const bool *param_null;
