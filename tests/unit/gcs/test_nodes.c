@@ -611,7 +611,7 @@ static void threads(void **state)
     play_for_real(&(struct scene){ .seed = 9002, .frames = 64, .fibers = 4, .rounds = 200, .blocks = BLOCKS_MAX });
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(three_nodes_change_the_same_blocks),
@@ -622,5 +622,7 @@ int main(void)
         cmocka_unit_test(send_queues_fill_up),
         cmocka_unit_test(threads),
     };
+    if (argc > 1)
+        cmocka_set_test_filter(argv[1]);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
