@@ -134,6 +134,7 @@ struct ast_expr {
             struct ast_expr *arg; /* NULL: searched CASE */
             uint32_t n;
             struct ast_expr **when, **then;
+            int *when_location; /* of each WHEN */
             struct ast_expr *els; /* NULL: none */
         } cases;
         struct { /* CAST */

@@ -46,6 +46,8 @@ void an__check(struct an *an, enum err err, int location)
 const char *an__type_name(struct an *an, oid_t type)
 {
     struct buf b;
+    if (type == TYPE_BPCHAR)
+        return "character";
     buf_init(&b);
     type_format(type, -1, &b);
     const char *s = arena_strndup(an->arena, (const char *)b.p, b.len);

@@ -352,6 +352,11 @@ const struct operator *an__find_operator(struct an *an, const char *name, oid_t 
     }
     bool any = false;
     oid_t in[2] = { prefix ? right : left, right };
+    if (right == TYPE_UNKNOWN && (prefix || left == TYPE_UNKNOWN) && name[0] != 0 && name[1] == 0 && strchr("+-*/", name[0]) != NULL) {
+        /* PostgreSQL has these for types of several categories, so none can be preferred */
+        operator_error(an, name, left, right, true, location);
+        return NULL;
+    }
     if (!prefix && (left == TYPE_UNKNOWN) != (right == TYPE_UNKNOWN)) {
         /* one operand of unknown type: first as if it were of the other's */
         const oid_t same[2] = { left == TYPE_UNKNOWN ? right : left, left == TYPE_UNKNOWN ? right : left };

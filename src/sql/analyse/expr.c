@@ -145,6 +145,7 @@ static struct expr *function(struct an *an, struct level *lv, const struct ast_e
     const struct aggregate *probe;
     const bool is_agg = ours && aggregate_candidates(a->func.name, &probe, 1) > 0;
     const uint32_t n = a->func.args.n;
+    const bool nested = lv->in_agg;
     struct expr **args = AN_ARRAY(an, struct expr *, n);
     oid_t in[FUNC_ARGS_MAX];
     if (a->func.over)
@@ -156,7 +157,6 @@ static struct expr *function(struct an *an, struct level *lv, const struct ast_e
     if (n > FUNC_ARGS_MAX)
         an__fail(an, ERR_TOO_MANY_ARGUMENTS, a->location, "cannot pass more than %d arguments to a function", FUNC_ARGS_MAX);
     if (is_agg) {
-        check_aggregate_place(an, lv, a);
         if (n == 0 && !a->func.star)
             an__fail(an, ERR_WRONG_OBJECT_TYPE, a->location, "%s(*) must be used to call a parameterless aggregate function", a->func.name);
         lv->in_agg = true;
@@ -172,8 +172,11 @@ static struct expr *function(struct an *an, struct level *lv, const struct ast_e
         check_plain_function(an, a);
         return call;
     }
-    lv->in_agg = false;
-    return aggregate_call(an, lv, a, an__find_aggregate(an, a->func.name, in, n, a->location), args);
+    lv->in_agg = nested;
+    const struct aggregate *agg = an__find_aggregate(an, a->func.name, in, n, a->location);
+    struct expr *e = aggregate_call(an, lv, a, agg, args);
+    check_aggregate_place(an, lv, a);
+    return e;
 }
 
 /* CURRENT_TIMESTAMP and its like are calls of functions. */
@@ -217,12 +220,20 @@ static struct expr *negate(struct an *an, struct expr *arg, int location)
     return e;
 }
 
+/* Left before right: the first error is the one that is reported. */
+static struct expr *binary(struct an *an, struct level *lv, const char *op, const struct ast_expr *left, const struct ast_expr *right, int location)
+{
+    struct expr *l = an__sub_expr(an, lv, left);
+    struct expr *r = an__sub_expr(an, lv, right);
+    return an__operator(an, op, l, r, location);
+}
+
 static struct expr *between_pair(struct an *an, struct level *lv, const struct ast_expr *a, const struct ast_expr *lo, const struct ast_expr *hi)
 {
     struct expr **v = AN_ARRAY(an, struct expr *, 2);
     const bool not = a->op.negated;
-    v[0] = an__operator(an, not ? "<" : ">=", an__sub_expr(an, lv, a->op.left), an__sub_expr(an, lv, lo), a->location);
-    v[1] = an__operator(an, not ? ">" : "<=", an__sub_expr(an, lv, a->op.left), an__sub_expr(an, lv, hi), a->location);
+    v[0] = binary(an, lv, not ? "<" : ">=", a->op.left, lo, a->location);
+    v[1] = binary(an, lv, not ? ">" : "<=", a->op.left, hi, a->location);
     return an__bool_list(an, not ? EXPR_OR : EXPR_AND, v, 2, a->location);
 }
 
@@ -252,7 +263,7 @@ static struct expr *distinct_from(struct an *an, struct level *lv, const struct 
         e->test.negated = !a->op.negated;
         return e;
     }
-    const struct expr *eq = an__operator(an, "=", an__sub_expr(an, lv, a->op.left), an__sub_expr(an, lv, a->op.right), a->location);
+    const struct expr *eq = binary(an, lv, "=", a->op.left, a->op.right, a->location);
     e = an__new_expr(an, EXPR_DISTINCT, TYPE_BOOL, a->location);
     e->pair.fn = eq->func.fn;
     e->pair.op = eq->func.op;
@@ -264,7 +275,7 @@ static struct expr *distinct_from(struct an *an, struct level *lv, const struct 
 
 static struct expr *null_if(struct an *an, struct level *lv, const struct ast_expr *a)
 {
-    const struct expr *eq = an__operator(an, "=", an__sub_expr(an, lv, a->op.left), an__sub_expr(an, lv, a->op.right), a->location);
+    const struct expr *eq = binary(an, lv, "=", a->op.left, a->op.right, a->location);
     struct expr *e = an__new_expr(an, EXPR_NULLIF, eq->func.args.v[0]->type, a->location);
     e->typmod = eq->func.args.v[0]->typmod;
     e->pair.fn = eq->func.fn;
@@ -305,7 +316,7 @@ static struct expr *op_expr(struct an *an, struct level *lv, const struct ast_ex
 
 /* ---- CASE, COALESCE, GREATEST ------------------------------------------------------------ */
 
-static struct expr *case_condition(struct an *an, struct level *lv, struct expr *owner, const struct ast_expr *when)
+static struct expr *case_condition(struct an *an, struct level *lv, struct expr *owner, const struct ast_expr *when, int location)
 {
     struct expr *cond = an__sub_expr(an, lv, when);
     if (owner->cases.test == NULL)
@@ -313,7 +324,7 @@ static struct expr *case_condition(struct an *an, struct level *lv, struct expr 
     struct expr *test = an__new_expr(an, EXPR_CASE_TEST, owner->cases.test->type, owner->cases.test->location);
     test->typmod = owner->cases.test->typmod;
     test->case_test = owner->cases.id;
-    return an__coerce_bool(an, an__operator(an, "=", test, cond, when->location), "CASE/WHEN");
+    return an__coerce_bool(an, an__operator(an, "=", test, cond, location), "CASE/WHEN");
 }
 
 static struct expr *case_expr(struct an *an, struct level *lv, const struct ast_expr *a)
@@ -331,7 +342,7 @@ static struct expr *case_expr(struct an *an, struct level *lv, const struct ast_
         e->cases.test = test->type == TYPE_UNKNOWN ? an__coerce(an, test, TYPE_TEXT, -1, CAST_IMPLICIT, false, -1) : test;
     }
     for (uint32_t i = 0; i < n; i++) {
-        e->cases.when[i] = case_condition(an, lv, e, a->cases.when[i]);
+        e->cases.when[i] = case_condition(an, lv, e, a->cases.when[i], a->cases.when_location[i]);
         results[i + 1] = an__sub_expr(an, lv, a->cases.then[i]);
     }
     results[0] = a->cases.els != NULL ? an__sub_expr(an, lv, a->cases.els) : an__null(an, TYPE_UNKNOWN, -1);

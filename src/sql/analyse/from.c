@@ -369,6 +369,14 @@ static void join_item(struct an *an, struct level *lv, const struct ast_from *f,
         it->col_name[i] = f->range.columns.v[i];
 }
 
+/* No name may stand on both sides of a join. */
+static void check_sides(struct an *an, const struct level *lv, uint32_t first, uint32_t mid)
+{
+    for (uint32_t i = first; i < mid; i++)
+        if (lv->ns[i].by_table && lv->ns[i].name != NULL)
+            check_alias(an, lv, mid, lv->ns[i].name, lv->ns[i].schema, -1);
+}
+
 static struct from *from_join(struct an *an, struct level *lv, const struct ast_from *f)
 {
     static const enum join_type types[] = {
@@ -382,6 +390,7 @@ static struct from *from_join(struct an *an, struct level *lv, const struct ast_
     r->left = from_item(an, lv, f->left);
     const uint32_t mid = lv->nns;
     r->right = from_item(an, lv, f->right);
+    check_sides(an, lv, first, mid);
     if (f->natural)
         natural_names(an, lv, first, mid, &names);
     const struct merge m = merge_columns(an, lv, &names, r->type, first, mid);

@@ -133,10 +133,13 @@ static struct expr **values_row(struct an *an, struct level *lv, const struct ta
                                 const struct ast_insert *s, const struct ast_exprs *v)
 {
     struct expr **given = AN_ARRAY(an, struct expr *, v->n);
-    check_width(an, cols, v->n, s->columns.n > 0, &s->columns, v->n > cols->n ? v->v[cols->n]->location : -1);
     for (uint32_t i = 0; i < v->n; i++)
         if (v->v[i]->kind != AST_DEFAULT)
             given[i] = an__expr(an, lv, v->v[i], AN_VALUES);
+    int surplus = -1;
+    if (v->n > cols->n)
+        surplus = given[cols->n] != NULL ? an__location(given[cols->n]) : v->v[cols->n]->location;
+    check_width(an, cols, v->n, s->columns.n > 0, &s->columns, surplus);
     return whole_row(an, t, cols, given, v->n);
 }
 

@@ -570,7 +570,7 @@ struct query *an__select(struct an *an, struct level *outer, const struct ast_se
     if (s->distinct)
         distinct(an, lv, s);
     an__limit(an, lv, s);
-    an__check_grouping(an, lv);
     locking(an, lv, s);
+    an__check_grouping(an, lv);
     return q;
 }

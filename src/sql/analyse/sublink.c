@@ -32,9 +32,11 @@ static void compare_with_column(struct an *an, struct level *lv, const struct as
     const char *op = a->sublink.op != NULL ? a->sublink.op : "=";
     if (a->sublink.test->kind == AST_ROW)
         an__unsupported(an, a->sublink.test->location, "a comparison of rows");
+    struct expr *test = an__sub_expr(an, lv, a->sublink.test);
+    one_column(an, e->sublink.query, true, a->location);
     struct expr *col = an__new_expr(an, EXPR_COL, out->type, a->location);
     col->typmod = out->typmod;
-    const struct expr *cmp = an__operator(an, op, an__sub_expr(an, lv, a->sublink.test), col, a->location);
+    const struct expr *cmp = an__operator(an, op, test, col, a->location);
     if (cmp->type != TYPE_BOOL)
         an__fail(an, ERR_DATATYPE_MISMATCH, a->location, "row comparison operator must yield type boolean, not type %s",
                  an__type_name(an, cmp->type));
@@ -69,8 +71,8 @@ struct expr *an__sublink(struct an *an, struct level *lv, const struct ast_expr 
     lv->in_agg = in_agg;
     if (e->sublink.kind == SUBLINK_EXISTS)
         return e;
-    one_column(an, e->sublink.query, e->sublink.kind != SUBLINK_SCALAR, a->location);
     if (e->sublink.kind == SUBLINK_SCALAR) {
+        one_column(an, e->sublink.query, false, a->location);
         e->type = e->sublink.query->target[0].expr->type;
         e->typmod = e->sublink.query->target[0].expr->typmod;
     } else {
@@ -81,16 +83,14 @@ struct expr *an__sublink(struct an *an, struct level *lv, const struct ast_expr 
 
 /* ---- lists -------------------------------------------------------------------------- */
 
-/* x = a OR x = b ..., where the values have no type in common. */
-static struct expr *comparisons(struct an *an, struct level *lv, const char *op, const struct ast_expr *test, struct expr **v, uint32_t n,
-                                bool all, int location)
+static struct expr *one_comparison(struct an *an, const char *op, const struct expr *test, struct expr *value, bool all, int location)
 {
-    struct expr **cmp = AN_ARRAY(an, struct expr *, n);
-    for (uint32_t i = 0; i < n; i++)
-        cmp[i] = an__coerce_bool(an, an__operator(an, op, an__sub_expr(an, lv, test), v[i], location), all ? "AND" : "OR");
-    return an__bool_list(an, all ? EXPR_AND : EXPR_OR, cmp, n, location);
+    struct expr *own = arena_dup(an->arena, test, sizeof(*test)); /* a parameter may take a type of its own here */
+    struct expr *cmp = an__operator(an, op, own, value, location);
+    return an__coerce_bool(an, cmp, all ? "AND" : "OR");
 }
 
+/* test = ANY (list), or <> ALL, all values of one type. */
 static struct expr *in_list(struct an *an, const char *op, struct expr *test, struct expr **v, uint32_t n, oid_t common, bool all, int location)
 {
     struct expr *e = an__new_expr(an, EXPR_IN, TYPE_BOOL, location);
@@ -109,23 +109,31 @@ static struct expr *in_list(struct an *an, const char *op, struct expr *test, st
     return e;
 }
 
-/* x op ANY/ALL of these values. */
-static struct expr *compare_all(struct an *an, struct level *lv, const char *op, const struct ast_expr *test_ast, struct expr **v, uint32_t n,
-                                bool all, int location)
+/*
+ * test op ANY/ALL of these values. As in PostgreSQL, values without columns form a list where they have a type in common with the test;
+ * the others are compared one by one.
+ */
+static struct expr *compare_all(struct an *an, const char *op, struct expr *test, struct expr **v, uint32_t n, bool all, int location)
 {
-    const bool listable = strcmp(op, all ? "<>" : "=") == 0;
-    struct expr *test = an__sub_expr(an, lv, test_ast);
+    struct expr **list = AN_ARRAY(an, struct expr *, n + 1), **cmp = AN_ARRAY(an, struct expr *, n + 1);
+    uint32_t nlist = 0, ncmp = 0;
+    bool listed = false;
     if (n == 0)
         return an__const(an, TYPE_BOOL, datum_int(all), location);
-    if (n > 1 && listable) {
-        struct expr **every = AN_ARRAY(an, struct expr *, n + 1);
-        every[0] = test;
-        memcpy(every + 1, v, n * sizeof(*v));
-        const oid_t common = an__common_type(an, every, n + 1, NULL);
-        if (common != 0)
-            return in_list(an, op, test, v, n, common, all, location);
+    list[nlist++] = arena_dup(an->arena, test, sizeof(*test));
+    for (uint32_t i = 0; i < n; i++)
+        if (!an__has_vars(v[i]))
+            list[nlist++] = v[i];
+    if (nlist > 2 && strcmp(op, all ? "<>" : "=") == 0) {
+        const oid_t common = an__common_type(an, list, nlist, NULL);
+        listed = common != 0;
+        if (listed)
+            cmp[ncmp++] = in_list(an, op, list[0], list + 1, nlist - 1, common, all, location);
     }
-    return comparisons(an, lv, op, test_ast, v, n, all, location);
+    for (uint32_t i = 0; i < n; i++)
+        if (!listed || an__has_vars(v[i]))
+            cmp[ncmp++] = one_comparison(an, op, test, v[i], all, location);
+    return an__bool_list(an, all ? EXPR_AND : EXPR_OR, cmp, ncmp, location);
 }
 
 struct expr *an__in(struct an *an, struct level *lv, const struct ast_expr *a)
@@ -134,9 +142,10 @@ struct expr *an__in(struct an *an, struct level *lv, const struct ast_expr *a)
     struct expr **v = AN_ARRAY(an, struct expr *, n);
     if (a->op.left->kind == AST_ROW)
         an__unsupported(an, a->op.left->location, "IN with a row");
+    struct expr *test = an__sub_expr(an, lv, a->op.left);
     for (uint32_t i = 0; i < n; i++)
         v[i] = an__sub_expr(an, lv, a->op.list.v[i]);
-    return compare_all(an, lv, a->op.name, a->op.left, v, n, a->op.negated, a->location);
+    return compare_all(an, a->op.name, test, v, n, a->op.negated, a->location);
 }
 
 /* ---- arrays ------------------------------------------------------------------------------ */
@@ -224,6 +233,7 @@ static uint32_t array_values(struct an *an, struct level *lv, const struct ast_e
 struct expr *an__array_op(struct an *an, struct level *lv, const struct ast_expr *a)
 {
     struct expr **v;
+    struct expr *test = an__sub_expr(an, lv, a->op.left);
     const uint32_t n = array_values(an, lv, a->op.right, &v);
-    return compare_all(an, lv, a->op.name, a->op.left, v, n, a->op.all, a->location);
+    return compare_all(an, a->op.name, test, v, n, a->op.all, a->location);
 }

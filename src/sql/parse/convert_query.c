@@ -213,9 +213,11 @@ static struct ast_expr *convert_case(struct conv *c, const CaseExpr *k)
     e->cases.n = (uint32_t)list_length(k->args);
     e->cases.when = CONV_ARRAY(c, struct ast_expr *, e->cases.n);
     e->cases.then = CONV_ARRAY(c, struct ast_expr *, e->cases.n);
+    e->cases.when_location = CONV_ARRAY(c, int, e->cases.n);
     for (uint32_t i = 0; i < e->cases.n; i++) {
         const CaseWhen *w = castNode(CaseWhen, list_nth(k->args, (int)i));
         e->cases.when[i] = conv__expr(c, (const Node *)w->expr);
+        e->cases.when_location[i] = w->location;
         e->cases.then[i] = conv__expr(c, (const Node *)w->result);
     }
     e->cases.els = conv__expr(c, (const Node *)k->defresult);
