@@ -4,6 +4,8 @@
  */
 #include "server/instance_int.h"
 
+#include "storage/block.h"
+
 #include <stdlib.h>
 
 /* Sequences of transactions that were given out but never reached the log are jumped over (R4). */
@@ -46,7 +48,7 @@ static void claim_thread(void *arg, struct control *c)
     cl->state = t->state;
     if (t->state != THREAD_UNUSED && t->state != THREAD_CLOSED)
         return;
-    cl->start = (struct thread_start){ .lsn = t->state == THREAD_CLOSED ? t->end : 0, .xid_seq = t->xid_seq, .create_undo = t->state == THREAD_UNUSED };
+    cl->start = (struct thread_start){ .lsn = t->end, .xid_seq = t->xid_seq, .create_undo = t->state == THREAD_UNUSED };
     t->state = THREAD_OPEN;
     t->node = cl->in->node;
     t->incarnation = cl->in->incarnation;
@@ -86,7 +88,7 @@ static void adopt_thread(void *arg, struct control *c)
     t->node = a->in->node;
     t->incarnation = a->in->incarnation;
     t->checkpoint = a->rt->end;
-    a->start = (struct thread_start){ .lsn = a->rt->end, .xid_seq = t->xid_seq };
+    a->start = (struct thread_start){ .lsn = a->rt->end, .xid_seq = t->xid_seq, .create_undo = a->in->recovered_blank[a->in->thread] };
 }
 
 enum err instance__adopt_recovered_thread(struct instance *in, const struct recovery_thread *rt, struct thread_start *ret, struct diag *d)
@@ -268,6 +270,27 @@ static void recovery_progress(void *arg, const char *step, uint64_t done, uint64
         log_info(in->log, "crash recovery: %s: %" PRIu64 " of %" PRIu64, step, done, all);
 }
 
+/*
+ * A thread whose first owner died before the first record was durable has no undo yet, nor anything else: it is as good as never used.
+ * Otherwise redo has formatted the file's first block by now.
+ */
+static enum err find_blank_threads(struct instance *in, struct files *files, struct diag *d)
+{
+    uint8_t *block = rt_alloc_aligned(BLOCK_SIZE);
+    enum err err = ERR_OK;
+    for (unsigned i = 0; i < in->recovered.nthreads && !err; i++) {
+        const uint16_t thread = in->recovered.threads[i].thread;
+        const struct dba first = dba_make(FILE_UNDO_BASE + thread, 0);
+        err = files_read(files, first, block, d);
+        if (!err)
+            err = block_verify(block, first, d);
+        in->recovered_blank[thread] = err == ERR_UNDEFINED_FILE || (!err && block_header_const(block)->type == BLOCK_NONE);
+        err = err == ERR_UNDEFINED_FILE ? ERR_OK : err;
+    }
+    rt_free_aligned(block, BLOCK_SIZE);
+    return err;
+}
+
 static enum err apply_redo(struct instance *in, struct diag *d)
 {
     struct files *files;
@@ -278,6 +301,8 @@ static enum err apply_redo(struct instance *in, struct diag *d)
                                          .fibers = (uint32_t)in->opt.config->parallel_redo_threads, .log = in->log, .progress = recovery_progress,
                                          .progress_arg = in };
     err = recovery_run(&ro, &in->recovered, d);
+    if (!err)
+        err = find_blank_threads(in, files, d);
     files_close(files);
     if (err)
         return err;
@@ -288,11 +313,17 @@ static enum err apply_redo(struct instance *in, struct diag *d)
     return ERR_OK;
 }
 
+struct recovered_thread {
+    const struct recovery_thread *rt;
+    bool blank;
+};
+
 static void thread_recovered(void *arg, struct control *c)
 {
-    const struct recovery_thread *rt = arg;
+    const struct recovered_thread *r = arg;
+    const struct recovery_thread *rt = r->rt;
     struct control_thread *t = &c->thread[rt->thread];
-    t->state = THREAD_CLOSED;
+    t->state = r->blank ? THREAD_UNUSED : THREAD_CLOSED;
     t->checkpoint = t->end = rt->end;
     t->xid_seq = MAX(t->xid_seq, rt->xid_seq_max) + XID_RESERVE;
 }
@@ -302,6 +333,8 @@ static enum err roll_back_threads(struct instance *in, struct diag *d)
     for (unsigned i = 0; i < in->recovered.nthreads; i++) {
         struct recovery_thread *rt = &in->recovered.threads[i];
         uint64_t n;
+        if (in->recovered_blank[rt->thread])
+            continue;
         enum err err = txn_recover_thread(in->ts, rt->thread, &n, d);
         if (err)
             return err;
@@ -314,9 +347,11 @@ static enum err roll_back_threads(struct instance *in, struct diag *d)
 static enum err close_recovered_threads(struct instance *in, struct diag *d)
 {
     enum err err = instance__checkpoint(in, d);
-    for (unsigned i = 0; i < in->recovered.nthreads && !err; i++)
-        if (in->recovered.threads[i].thread != in->thread) /* that one is open again, and closed with the database */
-            err = instance__control_update(in, thread_recovered, &in->recovered.threads[i], d);
+    for (unsigned i = 0; i < in->recovered.nthreads && !err; i++) {
+        struct recovered_thread r = { &in->recovered.threads[i], in->recovered_blank[in->recovered.threads[i].thread] };
+        if (r.rt->thread != in->thread) /* that one is open again, and closed with the database */
+            err = instance__control_update(in, thread_recovered, &r, d);
+    }
     return err;
 }
 

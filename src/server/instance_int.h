@@ -47,6 +47,7 @@ struct instance {
     node_no node;
     bool first; /* formed the cluster: recovered the database */
     struct recovery_result recovered;
+    bool recovered_blank[THREADS_MAX + 1]; /* threads among them that were opened and never used */
 
     /* the database's side */
     uint16_t thread;

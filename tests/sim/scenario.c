@@ -181,11 +181,13 @@ static void scenario_fiber(void *arg)
         round_of_work(s, draw_ending(s));
     check(s, true);
     stop_all(w);
+    world_check_structure(w);
     if (one_in(3)) { /* what an orderly stop has left on disk */
         world_start(w, 1 + (uint32_t)any_of(w->nodes));
         world_wait_up(w);
         check(s, true);
         stop_all(w);
+        world_check_structure(w);
     }
     s->ret->finished = true;
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "check/check.h"
 #include "server/instance_int.h"
 
 #define START_TIMEOUT_NS RT_SEC(120)
@@ -299,6 +300,34 @@ void world_create_database(struct world *w)
     for (int i = 0; !c.done || !sim_host_idle(w->sim, 1); i++, rt_sleep(RT_MS(5)))
         if (i == 4000)
             fail_stuck(w, c.done ? "fibers are left after the creation of the database" : "the database is not created");
+}
+
+/* ---- what is on disk ------------------------------------------------------------------------ */
+
+static void check_line(void *arg, enum check_kind kind, const char *text) { world_say(arg, "%s: %s", kind == CHECK_PROBLEM ? "PROBLEM" : "note", text); }
+
+static void check_fiber(void *arg)
+{
+    struct creation *c = arg;
+    struct world *w = c->n->w;
+    struct diag d;
+    struct check_result r = { 0 };
+    diag_clear(&d);
+    const struct check_options co = { .dir = DATA_DIR, .line = check_line, .arg = w, .lines_max = 20 };
+    if (check_run(&co, &r, &d) != ERR_OK)
+        world_fail(w, "the database cannot be checked: %s", d.message);
+    world_say(w, "checked on disk: %" PRIu64 " blocks, %" PRIu64 " rows, %" PRIu64 " entries, %" PRIu64 " notes", r.blocks, r.rows, r.entries, r.notes);
+    if (r.problems > 0)
+        world_fail(w, "%" PRIu64 " problems on disk", r.problems);
+    c->done = true;
+}
+
+void world_check_structure(struct world *w)
+{
+    struct creation c = { .n = &w->node[1] };
+    sim_host_start(w->sim, 1, check_fiber, &c);
+    while (!c.done)
+        rt_sleep(RT_MS(5));
 }
 
 /* ---- clients --------------------------------------------------------------------------------------- */

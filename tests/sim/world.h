@@ -71,6 +71,7 @@ void world_stop(struct world *w, uint32_t no) MAY_YIELD; /* in order */
 void world_kill(struct world *w, uint32_t no); /* kill -9 */
 void world_power_loss(struct world *w);
 void world_wait_dead(struct world *w) MAY_YIELD; /* until no node is up after a death */
+void world_check_structure(struct world *w) MAY_YIELD; /* no node runs, and the last ones stopped in order: every block and relation on disk */
 uint32_t world_count(const struct world *w, enum node_state state);
 uint32_t world_random_up(const struct world *w); /* 0: none */
 
