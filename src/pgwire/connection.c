@@ -379,9 +379,9 @@ static enum err start_session(struct connection *c, struct session_client *clien
 
 static enum err start(struct connection *c, struct session_client *client, struct diag *d)
 {
-    const uint8_t *body;
-    size_t len;
-    uint32_t version;
+    const uint8_t *body = NULL;
+    size_t len = 0;
+    uint32_t version = 0;
     enum err err = read_startup_packet(c, rt_now() + STARTUP_TIMEOUT_NS, &body, &len, &version, d);
     if (!err && len == 0) {
         c->ended = true;

@@ -127,7 +127,7 @@ enum err rollback_head(struct txn_sys *ts, struct xid x, const struct tt_entry *
     uint16_t rec = 0;
     uint32_t n = 0;
     if (!err && (undo_block_wrap(b->data) & 0x3fff) != undo_ptr_wrap(in))
-        err = diag_set(d, ERR_CORRUPT, "undo block %u has been used again", undo_ptr_block(in));
+        err = diag_set(d, ERR_SNAPSHOT_TOO_OLD, "undo block %u has been used again", undo_ptr_block(in));
     for (uint16_t i = undo_ptr_rec(in); !err && i < undo_block_records(b->data); i++) {
         if (xid_eq(undo_record_xid(b->data, i), x)) {
             struct undo_record r;
@@ -151,6 +151,8 @@ enum err rollback_found(struct txn_sys *ts, const struct tt_geometry *g, struct 
     struct undoing u = { .ts = ts, .g = g, .xid = x };
     scn_t end = 0;
     enum err err = rollback_head(ts, x, e, &head, &u.nrecords, d);
+    if (err == ERR_SNAPSHOT_TOO_OLD) /* of an active transaction nothing may be missing */
+        err = d->err = ERR_CORRUPT;
     if (!err)
         err = undo_chain(&u, head, UNDO_NONE, d);
     if (!err)
