@@ -197,7 +197,7 @@ static enum err on_copy_in_read(void *arg, const uint8_t **ret, size_t *ret_len,
 {
     struct connection *c = arg;
     for (;;) {
-        struct message m;
+        struct message m = { 0 };
         enum err err = read_message(c, RT_FOREVER, &m, d);
         if (err)
             return err;
@@ -574,7 +574,7 @@ static void serve(struct connection *c, struct diag *d)
             return;
         }
         const uint64_t idle_ms = session_idle_timeout_ms(c->session);
-        struct message m;
+        struct message m = { 0 };
         enum err err = read_message(c, idle_ms ? rt_now() + RT_MS(idle_ms) : RT_FOREVER, &m, d);
         if (err == ERR_CANCELED) {
             rt_cancel_clear(); /* shutdown, judged above, or a cancel request that came too late */
