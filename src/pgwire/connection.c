@@ -536,6 +536,13 @@ static bool is_extended(char type) { return strchr("PBDECH", type) != NULL; }
 
 static bool is_connection_lost(enum err err) { return err == ERR_CLOSED || err == ERR_CONNECTION_FAILURE || err == ERR_IO; }
 
+/* Also in place of the answer to a statement that the shutdown has interrupted. */
+static void send_shutdown(struct connection *c, struct diag *d)
+{
+    diag_set(d, ERR_ADMIN_SHUTDOWN, "terminating connection due to administrator command");
+    send_fatal(c, d);
+}
+
 static void one_message(struct connection *c, const struct message *m, struct diag *d)
 {
     if (m->type == 'X') {
@@ -553,6 +560,10 @@ static void one_message(struct connection *c, const struct message *m, struct di
         if (err == ERR_PROTOCOL)
             pgwire_count_garbage(c->be->wire);
         /* an outcome that could not be learnt, and a stream out of step, end the connection (R3) */
+        if (err == ERR_CANCELED && atomic_load(&c->be->shutdown)) {
+            send_shutdown(c, d);
+            return;
+        }
         if (err == ERR_TXN_UNKNOWN || c->ended || is_connection_lost(err)) {
             send_fatal(c, d);
             return;
@@ -569,8 +580,7 @@ static void serve(struct connection *c, struct diag *d)
 {
     while (!c->ended) {
         if (atomic_load(&c->be->shutdown)) {
-            diag_set(d, ERR_ADMIN_SHUTDOWN, "terminating connection due to administrator command");
-            send_fatal(c, d);
+            send_shutdown(c, d);
             return;
         }
         const uint64_t idle_ms = session_idle_timeout_ms(c->session);

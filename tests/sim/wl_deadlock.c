@@ -44,7 +44,7 @@ static bool step(struct deadlock *d, struct pg_client *pg, uint32_t *changed)
         static const char *const modes[] = { "SHARE ROW EXCLUSIVE", "EXCLUSIVE", "ROW EXCLUSIVE", "ACCESS EXCLUSIVE", "SHARE" };
         pg_query(pg, &r, "LOCK TABLE %s IN %s MODE", one_in(2) ? "crossing" : "crossing_other", modes[any_of(ARRAY_LEN(modes))]);
     } else if (one_in(4)) {
-        pg_query(pg, &r, "SELECT n FROM crossing WHERE id = %u FOR %s", id, one_in(2) ? "UPDATE" : "SHARE");
+        pg_query(pg, &r, "SELECT n FROM crossing WHERE id = %u FOR UPDATE", id);
     } else {
         pg_query(pg, &r, "UPDATE crossing SET n = n + 1 WHERE id = %u", id);
         if (r.status == PG_OK && strcmp(r.tag, "UPDATE 1") != 0)
