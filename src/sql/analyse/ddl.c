@@ -93,7 +93,14 @@ static struct expr *default_expr(struct an *an, const struct ast_expr *a, const 
     snprintf(col.name, sizeof(col.name), "%s", c->name);
     if (a->kind == AST_COLUMN && !a->column.star)
         an__fail(an, ERR_FEATURE, a->location, "cannot use column reference in DEFAULT expression");
-    return an__coerce_assign(an, an__expr(an, an__level(an, NULL), a, AN_DEFAULT), &col, a->location);
+    struct expr *e = an__expr(an, an__level(an, NULL), a, AN_DEFAULT);
+    struct expr *r = an__try_coerce(an, e, col.type, col.typmod, CAST_ASSIGNMENT, false, -1);
+    if (r != NULL)
+        return r;
+    diag_set(an->d, ERR_DATATYPE_MISMATCH, "column \"%s\" is of type %s but default expression is of type %s", col.name,
+             an__type_name(an, col.type), an__type_name(an, e->type));
+    diag_hint(an->d, "You will need to rewrite or cast the expression.");
+    an__throw(an);
 }
 
 static bool is_null_const(const struct expr *e)
