@@ -740,13 +740,13 @@ enum err catalog_table(struct catalog *c, struct txn *t, const char *schema, con
             *ret = def;
             return ERR_OK;
         }
+        if (err != ERR_OK && err != ERR_UNDEFINED_TABLE) /* no lock was got; or there is one, which goes with the transaction */
+            return err;
         /* dropped or renamed while we waited for the lock: look the name up again */
         if (c->opt.ges && lock != GES_MODE_NL && f.oid >= OID_USER_FIRST)
             ges_unlock(txn_ges_owner(t), (struct ges_resource){ GES_TM, f.oid, 0 }, lock);
         if (err == ERR_OK)
             catalog_release(c, def);
-        else if (err != ERR_UNDEFINED_TABLE)
-            return err;
         rt_mutex_lock(&c->lock);
         forget(c, f.oid);
         rt_mutex_unlock(&c->lock);

@@ -63,7 +63,6 @@ static void on_signal(int sig)
     static const char alarm_text[] = "the run takes too long; it is here:\n", crash_text[] = "crashed:\n";
     (void)!write(STDERR_FILENO, sig == SIGALRM ? alarm_text : crash_text, sig == SIGALRM ? sizeof alarm_text - 1 : sizeof crash_text - 1);
     backtrace_symbols_fd(frames, backtrace(frames, ARRAY_LEN(frames)), STDERR_FILENO);
-    signal(SIGABRT, SIG_DFL);
     signal(sig, SIG_DFL);
     raise(sig == SIGALRM ? SIGKILL : sig);
 }
@@ -81,9 +80,9 @@ static NORETURN void run_child(const struct options *opt, const struct job *job)
     static uint8_t stack[256 * 1024];
     const stack_t alternative = { .ss_sp = stack, .ss_size = sizeof stack };
     sigaltstack(&alternative, NULL);
-    for (size_t i = 0; i < 5; i++) {
+    for (size_t i = 0; i < 4; i++) {
         const struct sigaction act = { .sa_handler = on_signal, .sa_flags = SA_ONSTACK };
-        sigaction((const int[]){ SIGALRM, SIGSEGV, SIGBUS, SIGABRT, SIGFPE }[i], &act, NULL);
+        sigaction((const int[]){ SIGALRM, SIGSEGV, SIGBUS, SIGFPE }[i], &act, NULL);
     }
     if (!opt->scenario.verbose)
         dup2(job->output, STDERR_FILENO);
