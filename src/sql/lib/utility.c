@@ -373,8 +373,11 @@ static enum err alter_one(struct session *s, struct table_def *table, const stru
         return catalog_set_not_null(c, s->txn, table, cmd->attnum, false, d);
     case ALTER_SET_DEFAULT:
         return catalog_set_default(c, s->txn, table, cmd->attnum, cmd->default_sql, d);
-    case ALTER_ADD_CHECK:
-        return diag_set(d, ERR_FEATURE, "ALTER TABLE ... ADD CHECK is not supported: name the constraint in CREATE TABLE");
+    case ALTER_ADD_CHECK: {
+        const struct check_expr check = { cmd->check.name, cmd->check_expr };
+        err = exec_check_rows(&env, table, &check, d);
+        return err ? err : catalog_add_check(c, s->txn, table, &cmd->check, d);
+    }
     }
     return ERR_OK;
 }
