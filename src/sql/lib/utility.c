@@ -373,11 +373,9 @@ static enum err alter_one(struct session *s, struct table_def *table, const stru
         return catalog_set_not_null(c, s->txn, table, cmd->attnum, false, d);
     case ALTER_SET_DEFAULT:
         return catalog_set_default(c, s->txn, table, cmd->attnum, cmd->default_sql, d);
-    case ALTER_ADD_CHECK: {
-        const struct check_expr check = { cmd->check.name, cmd->check_expr };
-        err = exec_check_rows(&env, table, &check, d);
+    case ALTER_ADD_CHECK:
+        err = exec_check_rows(&env, table, &cmd->check_expr, d);
         return err ? err : catalog_add_check(c, s->txn, table, &cmd->check, d);
-    }
     }
     return ERR_OK;
 }
