@@ -22,6 +22,8 @@ void instance__forward_cancel(void *arg, node_no node, int32_t pid, uint32_t sec
 {
     struct instance *in = arg;
     uint8_t body[8];
+    if (node == 0 || node > NODES_MAX) /* anybody may send any number */
+        return;
     put_u32le(body, (uint32_t)pid);
     put_u32le(body + 4, secret);
     const struct ic_part part = { body, sizeof body };
