@@ -1,10 +1,14 @@
 /*
  * Grouping and aggregates: one group, groups by hash, or groups that follow
  * each other in sorted input.
+ *
+ * When hashed groups need more than their share of memory, the ones that are
+ * there go on, and rows of any other group are put into parts by hash, in
+ * files, that are grouped afterwards.
  */
 #include "base/hash.h"
 #include "sql/execute/exec_int.h"
-#include "sql/execute/rows.h"
+#include "sql/execute/spill.h"
 
 #define CARRY_BYTES (1u << 20) /* sorted input: memory of finished groups is given back in pieces of this */
 
@@ -29,6 +33,13 @@ struct call {
     size_t offset; /* of its state in a group's */
     struct xp *arg, *arg2, *filter;
     struct seen *seen; /* DISTINCT */
+};
+
+/* Rows of groups that wait for their turn. */
+struct part {
+    struct part *next;
+    struct spill *rows;
+    unsigned depth;
 };
 
 struct agg {
@@ -58,6 +69,16 @@ struct agg {
     void *states[VEC_ROWS];
     uint16_t rows[VEC_ROWS];
     bool built, ended;
+
+    struct record_type child; /* rows in files */
+    struct spill *cut[SPILL_PARTS];
+    bool cutting;
+    unsigned depth;
+    struct part *parts, *part; /* waiting; at hand: NULL: the child's rows */
+    struct spill_reader *reader;
+    struct arena *read_arena;
+    const struct vec **read_col;
+    uint16_t *kept; /* rows whose group is in memory */
 };
 
 /* ---- making ------------------------------------------------------------------------------- */
@@ -106,7 +127,30 @@ static enum err agg_init(struct node *n, struct diag *d)
     }
     for (unsigned i = 0; i < 2; i++)
         a->arena[i] = arena_new("groups", e->memory_max);
+    exec__record_type_init(e, &a->child, p->left->ncols, p->left->col_type);
     return ERR_OK;
+}
+
+static void end_part(struct agg *a)
+{
+    exec__reader_free(a->reader);
+    a->reader = NULL;
+    if (a->part)
+        exec__spill_free(a->part->rows);
+    a->part = NULL;
+}
+
+static void forget_parts(struct agg *a)
+{
+    end_part(a);
+    for (; a->parts; a->parts = a->parts->next)
+        exec__spill_free(a->parts->rows);
+    for (unsigned i = 0; i < SPILL_PARTS; i++) {
+        exec__spill_free(a->cut[i]);
+        a->cut[i] = NULL;
+    }
+    a->cutting = false;
+    a->depth = 0;
 }
 
 static void forget_seen(struct agg *a)
@@ -118,9 +162,8 @@ static void forget_seen(struct agg *a)
         }
 }
 
-static void agg_rewind(struct node *n)
+static void forget_groups(struct agg *a)
 {
-    struct agg *a = (struct agg *)n;
     arena_reset(a->arena[0]);
     arena_reset(a->arena[1]);
     forget_seen(a);
@@ -132,14 +175,22 @@ static void agg_rewind(struct node *n)
         a->list_cap = 0;
     }
     a->built = a->ended = false;
+}
+
+static void agg_rewind(struct node *n)
+{
+    forget_parts((struct agg *)n);
+    forget_groups((struct agg *)n);
     exec__node_rewind(n->left);
 }
 
 static void agg_end(struct node *n)
 {
     struct agg *a = (struct agg *)n;
+    forget_parts(a);
     arena_free(a->arena[0]);
     arena_free(a->arena[1]);
+    arena_free(a->read_arena);
 }
 
 /* ---- groups ---------------------------------------------------------------------------------- */
@@ -217,10 +268,30 @@ static enum err grow_buckets(struct agg *a, struct diag *d)
     return ERR_OK;
 }
 
-static enum err hash_groups(struct agg *a, const struct sel *sel, struct diag *d)
+/* A row of a group that is not in memory, when that is full. */
+static enum err put_away(struct agg *a, const struct batch *b, uint32_t i, uint64_t hash, struct diag *d)
 {
-    for (uint32_t k = 0; k < sel->n; k++) {
-        const uint32_t i = sel_row(sel, k);
+    struct record *r = exec__record_new(&a->child, a->n.arena, b->col, i);
+    if (!r)
+        return no_memory(a, d);
+    r->hash = hash;
+    return exec__part_write(a->n.e, a->cut, a->depth, r, d);
+}
+
+static bool is_full(const struct agg *a)
+{
+    return arena_used_bytes(a->arena[0]) > HASH_MEM(a->n.e) && exec__can_spill(a->n.e) && a->depth < SPILL_DEPTH;
+}
+
+/* The group of each row, in of_row; *sel is left with the rows whose group is in memory. */
+static enum err hash_groups(struct agg *a, const struct batch *b, struct sel *sel, struct diag *d)
+{
+    const struct sel all = *sel;
+    uint32_t n = 0;
+    if (a->cutting)
+        *sel = (struct sel){ a->kept, 0 };
+    for (uint32_t k = 0; k < all.n; k++) {
+        const uint32_t i = sel_row(&all, k);
         enum err err = grow_buckets(a, d);
         if (err)
             return err;
@@ -228,6 +299,12 @@ static enum err hash_groups(struct agg *a, const struct sel *sel, struct diag *d
         struct group *g = a->bucket[hash & a->mask];
         while (g && (g->hash != hash || !is_of_group(a, g, i)))
             g = g->next;
+        if (!g && a->cutting) {
+            err = put_away(a, b, i, hash, d);
+            if (err)
+                return err;
+            continue;
+        }
         if (!g) {
             err = add_group(a, hash, i, &g, d);
             if (err)
@@ -236,6 +313,14 @@ static enum err hash_groups(struct agg *a, const struct sel *sel, struct diag *d
             a->bucket[hash & a->mask] = g;
         }
         a->of_row[i] = g;
+        if (a->cutting)
+            a->kept[n++] = (uint16_t)i;
+    }
+    if (a->cutting)
+        sel->n = n;
+    else if (is_full(a)) {
+        a->cutting = true; /* from the next batch on */
+        a->kept = a->kept ? a->kept : arena_alloc(a->n.e->arena, VEC_ROWS * sizeof *a->kept);
     }
     return ERR_OK;
 }
@@ -255,7 +340,7 @@ static enum err sorted_groups(struct agg *a, const struct sel *sel, struct diag 
     return ERR_OK;
 }
 
-static enum err find_groups(struct agg *a, const struct batch *b, struct diag *d)
+static enum err find_groups(struct agg *a, const struct batch *b, struct sel *sel, struct diag *d)
 {
     const struct xctx c = { a->n.e, a->n.arena, { b->col } };
     for (uint16_t k = 0; k < a->ngroup; k++) {
@@ -266,7 +351,7 @@ static enum err find_groups(struct agg *a, const struct batch *b, struct diag *d
     if (a->strategy == AGG_SORTED)
         return sorted_groups(a, &b->sel, d);
     if (a->strategy == AGG_HASH && a->ngroup)
-        return hash_groups(a, &b->sel, d);
+        return hash_groups(a, b, sel, d);
     for (uint32_t k = 0; k < b->sel.n; k++)
         a->of_row[sel_row(&b->sel, k)] = a->list[0];
     return ERR_OK;
@@ -334,13 +419,13 @@ static enum err only_new(struct agg *a, struct seen *s, const struct vec *v, str
     return ERR_OK;
 }
 
-static enum err accumulate(struct agg *a, struct call *call, const struct batch *b, struct diag *d)
+static enum err accumulate(struct agg *a, struct call *call, const struct batch *b, const struct sel *rows, struct diag *d)
 {
     struct exec *e = a->n.e;
     const struct xctx c = { e, a->n.arena, { b->col } };
     const struct vec *args[2] = { NULL, NULL };
     struct sel sel;
-    enum err err = exec__xp_filter(&c, call->filter, &b->sel, a->rows, &sel);
+    enum err err = exec__xp_filter(&c, call->filter, rows, a->rows, &sel);
     if (!err && call->arg)
         err = exec__xp_eval(&c, call->arg, &sel, &args[0]);
     if (!err && call->arg2)
@@ -357,9 +442,10 @@ static enum err accumulate(struct agg *a, struct call *call, const struct batch 
 
 static enum err take_batch(struct agg *a, const struct batch *b, struct diag *d)
 {
-    enum err err = find_groups(a, b, d);
-    for (uint16_t i = 0; i < a->nagg && !err; i++)
-        err = accumulate(a, &a->call[i], b, d);
+    struct sel rows = b->sel;
+    enum err err = find_groups(a, b, &rows, d);
+    for (uint16_t i = 0; i < a->nagg && !err && rows.n > 0; i++)
+        err = accumulate(a, &a->call[i], b, &rows, d);
     return err || !arena_over_limit(a->arena[a->turn]) ? err : no_memory(a, d);
 }
 
@@ -390,6 +476,53 @@ static enum err give_groups(struct agg *a, struct group *const *g, uint32_t n, s
     return exec__xp_filter(&c, a->filter, &all, a->idx, &ret->sel);
 }
 
+/* ---- parts ------------------------------------------------------------------------------------------------ */
+
+static enum err next_rows(struct agg *a, struct batch *ret, struct diag *d)
+{
+    struct exec *e = a->n.e;
+    if (!a->part)
+        return node_next(a->n.left, ret, d);
+    if (!a->reader) {
+        enum err err = exec__spill_flush(a->part->rows, d);
+        if (err)
+            return err;
+        a->reader = exec__reader_new(e, a->part->rows, &a->child, 0, exec__spill_end(a->part->rows));
+    }
+    if (!a->read_arena) {
+        a->read_arena = arena_new("rows from a file", e->memory_max);
+        a->read_col = exec__vecs_new(e, a->child.ncols, VEC_ROWS);
+    }
+    arena_reset(a->read_arena);
+    return exec__reader_batch(a->reader, a->read_arena, a->read_col, ret, d);
+}
+
+/* What was put away of the rows at hand joins the parts that wait. */
+static void end_cutting(struct agg *a)
+{
+    for (unsigned i = SPILL_PARTS; i-- > 0;) {
+        if (!a->cut[i])
+            continue;
+        struct part *p = ARENA_NEW(a->n.e->arena, struct part);
+        *p = (struct part){ a->parts, a->cut[i], a->depth + 1 };
+        a->parts = p;
+        a->cut[i] = NULL;
+    }
+    a->cutting = false;
+}
+
+static bool take_part(struct agg *a)
+{
+    end_part(a);
+    if (!a->parts)
+        return false;
+    a->part = a->parts;
+    a->parts = a->part->next;
+    a->depth = a->part->depth;
+    forget_groups(a);
+    return true;
+}
+
 /* Plain and hashed: all input first. */
 static enum err build(struct agg *a, struct diag *d)
 {
@@ -404,34 +537,39 @@ static enum err build(struct agg *a, struct diag *d)
         struct batch b;
         enum err err = exec__breathe(d);
         if (!err)
-            err = node_next(a->n.left, &b, d);
-        if (err || b.sel.n == 0)
+            err = next_rows(a, &b, d);
+        if (err)
             return err;
+        if (b.sel.n == 0)
+            break;
         arena_reset(a->n.arena);
         err = take_batch(a, &b, d);
         if (err)
             return err;
     }
+    end_cutting(a);
+    return ERR_OK;
 }
 
 static enum err built_next(struct agg *a, struct batch *ret, struct diag *d)
 {
-    if (!a->built) {
-        enum err err = build(a, d);
+    for (;;) {
+        enum err err = a->built ? ERR_OK : build(a, d);
         if (err)
             return err;
         a->built = true;
+        while (a->given < a->ngroups) {
+            const uint32_t n = (uint32_t)MIN(a->ngroups - a->given, (size_t)VEC_ROWS);
+            err = exec__breathe(d);
+            if (!err)
+                err = give_groups(a, a->list + a->given, n, ret);
+            a->given += n;
+            if (err || ret->sel.n > 0)
+                return err;
+        }
+        if (!take_part(a))
+            return node_end(ret);
     }
-    while (a->given < a->ngroups) {
-        const uint32_t n = (uint32_t)MIN(a->ngroups - a->given, (size_t)VEC_ROWS);
-        enum err err = exec__breathe(d);
-        if (!err)
-            err = give_groups(a, a->list + a->given, n, ret);
-        a->given += n;
-        if (err || ret->sel.n > 0)
-            return err;
-    }
-    return node_end(ret);
 }
 
 /*

@@ -3,59 +3,8 @@
  * them at a time; what is done with the pairs (condition, outer rows, SEMI and
  * ANTI) is the same code.
  */
-#include "base/hash.h"
-#include "sql/execute/exec_int.h"
-#include "sql/execute/rows.h"
+#include "sql/execute/join.h"
 
-enum phase { PHASE_BUILD, PHASE_LEFT, PHASE_PAIRS, PHASE_LEFT_REST, PHASE_RIGHT_REST, PHASE_END };
-
-struct join {
-    struct node n;
-    enum join_type type;
-    enum phase phase;
-    struct xp *on, *filter;
-    const struct vec **out;
-    uint16_t nleft, nright; /* columns */
-    bool *left_used, *right_used;
-    const struct vec **left_pair, **right_pair; /* columns of pairs */
-    struct value nothing; /* NULL: a column of a row without partner */
-    struct batch left;
-    struct arena *left_arena; /* what was computed of the left batch */
-    uint32_t at; /* left row at hand, as a position in its selection */
-    uint8_t matched[VEC_ROWS]; /* left rows */
-    uint16_t pair_left[VEC_ROWS];
-    struct record *pair_right[VEC_ROWS];
-    uint16_t idx[VEC_ROWS];
-
-    /* NEST_LOOP, HASH_JOIN: the right rows */
-    struct record_type right_type;
-    struct record_list right;
-    size_t right_at; /* NEST_LOOP: the next of them; RIGHT_REST: the next to look at */
-    bool loaded; /* NEST_LOOP: the right rows are those of the left row at hand */
-
-    /* HASH_JOIN */
-    struct xp **left_key, **right_key;
-    const struct type **key_type;
-    const struct vec **key_vec; /* of the left batch */
-    const struct vec **build_col;
-    uint64_t left_hash[VEC_ROWS];
-    struct record **bucket;
-    uint64_t mask;
-    struct record *chain; /* the next candidate for the left row at hand */
-    bool in_chain;
-
-    /* LOOKUP_JOIN */
-    struct probe *probe;
-    uint32_t nkeys;
-    struct xp **key;
-    union datum *key_v, *row_v;
-    uint8_t *key_null, *row_null;
-    bool probing;
-};
-
-static bool is_outer_right(const struct join *j) { return j->type == JOIN_RIGHT || j->type == JOIN_FULL; }
-static bool is_outer_left(const struct join *j) { return j->type == JOIN_LEFT || j->type == JOIN_FULL; }
-static bool is_half(const struct join *j) { return j->type == JOIN_SEMI || j->type == JOIN_ANTI; }
 
 /* ---- making ------------------------------------------------------------------------------ */
 
@@ -71,10 +20,11 @@ static const struct vec **pair_vecs(struct exec *e, uint16_t n, const bool *used
     return col;
 }
 
-static void join_init(struct join *j, uint16_t nleft, uint16_t nright)
+void exec__join_init(struct join *j, const struct join_kind *kind, uint16_t nleft, uint16_t nright)
 {
     const struct plan_node *p = j->n.plan;
     struct exec *e = j->n.e;
+    j->kind = kind;
     j->type = p->join.type;
     j->nleft = nleft;
     j->nright = nright;
@@ -94,36 +44,25 @@ static void join_init(struct join *j, uint16_t nleft, uint16_t nright)
     j->phase = PHASE_BUILD;
 }
 
-static void join_reset(struct join *j)
+void exec__join_reset(struct join *j)
 {
     j->phase = PHASE_BUILD;
     j->left = (struct batch){ 0 };
     if (j->right.arena)
         exec__records_reset(&j->right);
     j->right_at = 0;
-    j->loaded = j->in_chain = j->probing = false;
     exec__node_rewind(j->n.left);
     exec__node_rewind(j->n.right);
 }
 
-static void join_rewind(struct node *n)
+void exec__join_end(struct join *j)
 {
-    join_reset((struct join *)n);
-}
-
-static void join_end(struct node *n)
-{
-    struct join *j = (struct join *)n;
     arena_free(j->left_arena);
     if (j->right.arena)
         exec__records_fini(&j->right);
-    exec__probe_free(j->probe);
 }
 
 /* ---- what is done with pairs ----------------------------------------------------------------- */
-
-/* One kind's way to pairs: up to VEC_ROWS of them in pair_left and right_pair; 0: the left batch has been through. */
-typedef enum err fill_fn(struct join *j, uint32_t *ret_n, struct diag *d);
 
 static void gather_left(struct join *j, uint32_t n)
 {
@@ -140,7 +79,7 @@ static void gather_left(struct join *j, uint32_t n)
     }
 }
 
-static void gather_right(struct join *j, struct record *const *r, uint32_t n)
+void exec__join_gather_right(struct join *j, struct record *const *r, uint32_t n)
 {
     for (uint16_t c = 0; c < j->nright; c++)
         if (j->right_used[c])
@@ -182,18 +121,18 @@ static enum err take_pairs(struct join *j, uint32_t n, struct batch *ret)
     for (uint32_t k = 0; k < sel.n && !err; k++) {
         const uint32_t i = sel_row(&sel, k);
         j->matched[j->pair_left[i]] = 1;
-        if (is_outer_right(j))
+        if (join_outer_right(j))
             j->pair_right[i]->mark = 1;
     }
     *ret = (struct batch){ 0 };
-    return err || is_half(j) || sel.n == 0 ? err : give(j, j->left_pair, j->right_pair, sel, ret);
+    return err || join_half(j) || sel.n == 0 ? err : give(j, j->left_pair, j->right_pair, sel, ret);
 }
 
 /* After its pairs: the rows of the left batch that stand alone (outer joins, ANTI), or have matched (SEMI). */
 static enum err take_left_rest(struct join *j, struct batch *ret)
 {
     *ret = (struct batch){ 0 };
-    if (!is_outer_left(j) && !is_half(j))
+    if (!join_outer_left(j) && !join_half(j))
         return ERR_OK;
     const bool wanted = j->type == JOIN_SEMI;
     struct sel sel = { j->idx, 0 };
@@ -212,7 +151,7 @@ static enum err take_right_rest(struct join *j, struct batch *ret)
     for (; j->right_at < j->right.n && n < VEC_ROWS; j->right_at++)
         if (!j->right.v[j->right_at]->mark)
             j->pair_right[n++] = j->right.v[j->right_at];
-    gather_right(j, j->pair_right, n);
+    exec__join_gather_right(j, j->pair_right, n);
     *ret = (struct batch){ 0 };
     if (n == 0) {
         j->phase = PHASE_END;
@@ -221,13 +160,13 @@ static enum err take_right_rest(struct join *j, struct batch *ret)
     return give(j, NULL, j->right_pair, (struct sel){ NULL, n }, ret);
 }
 
-static enum err next_left(struct join *j, enum err (*begin)(struct join *j, struct diag *d), struct diag *d)
+static enum err next_left(struct join *j, struct diag *d)
 {
-    enum err err = node_next(j->n.left, &j->left, d);
+    enum err err = j->kind->left ? j->kind->left(j, &j->left, d) : node_next(j->n.left, &j->left, d);
     if (err)
         return err;
     if (j->left.sel.n == 0) {
-        j->phase = is_outer_right(j) ? PHASE_RIGHT_REST : PHASE_END;
+        j->phase = join_outer_right(j) ? PHASE_RIGHT_REST : PHASE_END;
         j->right_at = 0;
         return ERR_OK;
     }
@@ -235,12 +174,12 @@ static enum err next_left(struct join *j, enum err (*begin)(struct join *j, stru
     j->at = 0;
     memset(j->matched, 0, sizeof j->matched);
     arena_reset(j->left_arena);
-    return begin ? begin(j, d) : ERR_OK;
+    return j->kind->begin ? j->kind->begin(j, d) : ERR_OK;
 }
 
-static enum err join_next(struct join *j, enum err (*build)(struct join *j, struct diag *d), enum err (*begin)(struct join *j, struct diag *d), fill_fn *fill,
-                          struct batch *ret, struct diag *d)
+enum err exec__join_next(struct node *node, struct batch *ret, struct diag *d)
 {
+    struct join *j = (struct join *)node;
     exec__node_arena(&j->n);
     for (;;) {
         uint32_t n = 0;
@@ -252,13 +191,13 @@ static enum err join_next(struct join *j, enum err (*build)(struct join *j, stru
         switch (j->phase) {
         case PHASE_BUILD:
             j->phase = PHASE_LEFT;
-            err = build ? build(j, d) : ERR_OK;
+            err = j->kind->build ? j->kind->build(j, d) : ERR_OK;
             break;
         case PHASE_LEFT:
-            err = next_left(j, begin, d);
+            err = next_left(j, d);
             break;
         case PHASE_PAIRS:
-            err = fill(j, &n, d);
+            err = j->kind->fill(j, &n, d);
             if (!err && n == 0)
                 j->phase = PHASE_LEFT_REST;
             else if (!err)
@@ -271,8 +210,13 @@ static enum err join_next(struct join *j, enum err (*build)(struct join *j, stru
         case PHASE_RIGHT_REST:
             err = take_right_rest(j, ret);
             break;
-        case PHASE_END:
-            return ERR_OK;
+        case PHASE_END: {
+            bool more = false;
+            err = j->kind->more ? j->kind->more(j, &more, d) : ERR_OK;
+            if (!more)
+                return err;
+            break;
+        }
         }
         if (err || ret->sel.n > 0)
             return err;
@@ -281,10 +225,17 @@ static enum err join_next(struct join *j, enum err (*build)(struct join *j, stru
 
 /* ---- NEST_LOOP ------------------------------------------------------------------------------------ */
 
+struct nest_loop {
+    struct join j;
+    bool loaded; /* the right rows are those of the left row at hand */
+};
+
+static const struct join_kind nest_loop_kind;
+
 static enum err nest_loop_init(struct node *n, struct diag *d)
 {
     struct join *j = (struct join *)n;
-    join_init(j, n->plan->left->ncols, n->plan->right->ncols);
+    exec__join_init(j, &nest_loop_kind, n->plan->left->ncols, n->plan->right->ncols);
     exec__record_type_init(n->e, &j->right_type, j->nright, n->plan->right->col_type);
     exec__records_init(&j->right, "inner rows", n->e->memory_max);
     return ERR_OK;
@@ -311,9 +262,9 @@ static enum err nest_loop_build(struct join *j, struct diag *d)
     if (j->n.plan->join.ncorrelated)
         return ERR_OK;
     enum err err = load_right(j, d);
-    if (!err && j->right.n == 0 && (j->type == JOIN_INNER || j->type == JOIN_SEMI))
+    if (!err && j->right.n == 0 && join_needs_right(j))
         j->phase = PHASE_END;
-    j->loaded = true;
+    ((struct nest_loop *)j)->loaded = true;
     return err;
 }
 
@@ -326,24 +277,25 @@ static enum err load_for(struct join *j, uint32_t i, struct diag *d)
         exec__set_param(j->n.e, p->join.exec_param[k], v->v[vec_row(v, i)], v->null[vec_row(v, i)]);
     }
     exec__node_rewind(j->n.right);
-    j->loaded = true;
+    ((struct nest_loop *)j)->loaded = true;
     return load_right(j, d);
 }
 
 static enum err nest_loop_fill(struct join *j, uint32_t *ret_n, struct diag *d)
 {
+    struct nest_loop *l = (struct nest_loop *)j;
     const bool lateral = j->n.plan->join.ncorrelated > 0;
     uint32_t n = 0;
     for (; j->at < j->left.sel.n; j->at++) {
         const uint32_t i = sel_row(&j->left.sel, j->at);
-        if (lateral && !j->loaded) {
+        if (lateral && !l->loaded) {
             if (n > 0)
                 break; /* the pairs made so far are of the rows that go */
             enum err err = load_for(j, i, d);
             if (err)
                 return err;
         }
-        const bool decided = is_half(j) && j->matched[i];
+        const bool decided = join_half(j) && j->matched[i];
         while (!decided && j->right_at < j->right.n && n < VEC_ROWS) {
             j->pair_left[n] = (uint16_t)i;
             j->pair_right[n++] = j->right.v[j->right_at++];
@@ -351,237 +303,98 @@ static enum err nest_loop_fill(struct join *j, uint32_t *ret_n, struct diag *d)
         if (n == VEC_ROWS && !decided)
             break;
         j->right_at = 0;
-        j->loaded = !lateral;
+        l->loaded = !lateral;
     }
-    gather_right(j, j->pair_right, n);
+    exec__join_gather_right(j, j->pair_right, n);
     *ret_n = n;
     return ERR_OK;
 }
 
-static enum err nest_loop_next(struct node *n, struct batch *ret, struct diag *d)
+static const struct join_kind nest_loop_kind = { .build = nest_loop_build, .fill = nest_loop_fill };
+
+static void nest_loop_rewind(struct node *n)
 {
-    return join_next((struct join *)n, nest_loop_build, NULL, nest_loop_fill, ret, d);
+    ((struct nest_loop *)n)->loaded = false;
+    exec__join_reset((struct join *)n);
 }
 
-const struct node_ops exec__nest_loop = { sizeof(struct join), nest_loop_init, nest_loop_next, join_rewind, join_end };
-
-/* ---- HASH_JOIN -------------------------------------------------------------------------------------- */
-
-static enum err hash_join_init(struct node *n, struct diag *d)
+static void nest_loop_end(struct node *n)
 {
-    struct join *j = (struct join *)n;
-    struct exec *e = n->e;
-    const struct plan_node *p = n->plan;
-    const uint16_t nkeys = p->join.nkeys, nright = p->right->ncols;
-    join_init(j, p->left->ncols, nright);
-    j->left_key = exec__xps_new(e, p->join.left_key, nkeys, VEC_ROWS);
-    j->right_key = exec__xps_new(e, p->join.right_key, nkeys, VEC_ROWS);
-    j->key_vec = ARENA_ARRAY(e->arena, const struct vec *, nkeys);
-    j->key_type = ARENA_ARRAY(e->arena, const struct type *, nkeys);
-    j->build_col = ARENA_ARRAY(e->arena, const struct vec *, nright + nkeys);
-    /* a record: the right row, and behind it its keys */
-    oid_t *col_type = ARENA_ARRAY(e->arena, oid_t, nright + nkeys);
-    memcpy(col_type, p->right->col_type, nright * sizeof *col_type);
-    for (uint16_t k = 0; k < nkeys; k++) {
-        j->key_type[k] = type_by_oid(p->join.key_type[k]);
-        col_type[nright + k] = p->join.right_key[k]->type;
-    }
-    exec__record_type_init(e, &j->right_type, nright + nkeys, col_type);
-    exec__records_init(&j->right, "hash table", e->memory_max);
-    return ERR_OK;
+    exec__join_end((struct join *)n);
 }
 
-/* The hash of row i's keys; false: one of them is NULL. */
-static bool hash_keys(const struct join *j, const struct vec *const *key, uint32_t i, uint64_t *ret)
-{
-    uint64_t h = 0;
-    for (uint16_t k = 0; k < j->n.plan->join.nkeys; k++) {
-        const uint32_t at = vec_row(key[k], i);
-        if (key[k]->null[at])
-            return false;
-        h = hash_u64(h + j->key_type[k]->hash(key[k]->v[at]));
-    }
-    *ret = h;
-    return true;
-}
-
-static enum err build_batch(struct join *j, const struct batch *b, struct diag *d)
-{
-    const uint16_t nkeys = j->n.plan->join.nkeys;
-    const struct xctx c = { j->n.e, j->n.arena, { b->col } };
-    memcpy(j->build_col, b->col, j->nright * sizeof *j->build_col);
-    for (uint16_t k = 0; k < nkeys; k++) {
-        enum err err = exec__xp_eval(&c, j->right_key[k], &b->sel, &j->build_col[j->nright + k]);
-        if (err)
-            return err;
-    }
-    for (uint32_t k = 0; k < b->sel.n; k++) {
-        const uint32_t i = sel_row(&b->sel, k);
-        uint64_t hash = 0;
-        const bool can_match = hash_keys(j, j->build_col + j->nright, i, &hash);
-        if (!can_match && !is_outer_right(j))
-            continue;
-        struct record *r = exec__record_new(&j->right_type, j->right.arena, j->build_col, i);
-        if (!r)
-            return exec__out_of_memory(j->n.e, "A hash join", d);
-        r->hash = hash;
-        r->next = can_match ? r : NULL; /* itself: to be put into the table */
-        exec__records_push(&j->right, r);
-    }
-    return ERR_OK;
-}
-
-static enum err hash_join_build(struct join *j, struct diag *d)
-{
-    for (;;) {
-        struct batch b;
-        enum err err = exec__breathe(d);
-        if (!err)
-            err = node_next(j->n.right, &b, d);
-        if (err)
-            return err;
-        if (b.sel.n == 0)
-            break;
-        arena_reset(j->n.arena);
-        err = build_batch(j, &b, d);
-        if (err)
-            return err;
-    }
-    if (j->right.n == 0 && (j->type == JOIN_INNER || j->type == JOIN_SEMI || j->type == JOIN_RIGHT)) {
-        j->phase = PHASE_END; /* nothing can match: the left rows need not be read */
-        return ERR_OK;
-    }
-    size_t buckets = 64;
-    while (buckets < 2 * j->right.n)
-        buckets *= 2;
-    j->bucket = arena_try_alloc(j->right.arena, buckets * sizeof *j->bucket);
-    if (!j->bucket)
-        return exec__out_of_memory(j->n.e, "A hash join", d);
-    memset(j->bucket, 0, buckets * sizeof *j->bucket);
-    j->mask = buckets - 1;
-    for (size_t i = j->right.n; i-- > 0;) { /* backwards, so that a chain has the rows in their order */
-        struct record *r = j->right.v[i];
-        if (!r->next)
-            continue;
-        r->next = j->bucket[r->hash & j->mask];
-        j->bucket[r->hash & j->mask] = r;
-        if (i % 1024 == 0)
-            rt_yield_if_due();
-    }
-    return ERR_OK;
-}
-
-static enum err hash_join_begin(struct join *j, struct diag *d)
-{
-    const struct xctx c = { j->n.e, j->left_arena, { j->left.col } };
-    j->in_chain = false;
-    for (uint16_t k = 0; k < j->n.plan->join.nkeys; k++) {
-        enum err err = exec__xp_eval(&c, j->left_key[k], &j->left.sel, &j->key_vec[k]);
-        if (err)
-            return err;
-    }
-    return ERR_OK;
-}
-
-static bool keys_equal(const struct join *j, uint32_t i, const struct record *r)
-{
-    for (uint16_t k = 0; k < j->n.plan->join.nkeys; k++)
-        if (j->key_type[k]->cmp(j->key_vec[k]->v[vec_row(j->key_vec[k], i)], r->v[j->nright + k]) != 0)
-            return false;
-    return true;
-}
-
-static enum err hash_join_fill(struct join *j, uint32_t *ret_n, struct diag *d)
-{
-    const bool first_decides = is_half(j) && !j->on;
-    uint32_t n = 0;
-    for (; j->at < j->left.sel.n; j->at++) {
-        const uint32_t i = sel_row(&j->left.sel, j->at);
-        uint64_t *hash = &j->left_hash[i];
-        if (!j->in_chain) {
-            j->chain = hash_keys(j, j->key_vec, i, hash) ? j->bucket[*hash & j->mask] : NULL;
-            j->in_chain = true;
-        }
-        for (; j->chain && n < VEC_ROWS && !(is_half(j) && j->matched[i]); j->chain = j->chain->next) {
-            if (j->chain->hash != *hash || !keys_equal(j, i, j->chain))
-                continue;
-            if (first_decides) {
-                j->matched[i] = 1;
-                break;
-            }
-            j->pair_left[n] = (uint16_t)i;
-            j->pair_right[n++] = j->chain;
-        }
-        if (n == VEC_ROWS)
-            break;
-        j->in_chain = false;
-    }
-    gather_right(j, j->pair_right, n);
-    *ret_n = n;
-    return ERR_OK;
-}
-
-static enum err hash_join_next(struct node *n, struct batch *ret, struct diag *d)
-{
-    return join_next((struct join *)n, hash_join_build, hash_join_begin, hash_join_fill, ret, d);
-}
-
-const struct node_ops exec__hash_join = { sizeof(struct join), hash_join_init, hash_join_next, join_rewind, join_end };
+const struct node_ops exec__nest_loop = { sizeof(struct nest_loop), nest_loop_init, exec__join_next, nest_loop_rewind, nest_loop_end };
 
 /* ---- LOOKUP_JOIN --------------------------------------------------------------------------------------- */
 
+struct lookup_join {
+    struct join j;
+    struct probe *probe;
+    uint32_t nkeys;
+    struct xp **key;
+    const struct vec **key_vec; /* of the left batch */
+    union datum *key_v, *row_v;
+    uint8_t *key_null, *row_null;
+    bool probing; /* rows of the left row at hand may be left */
+};
+
+static const struct join_kind lookup_join_kind;
+
 static enum err lookup_join_init(struct node *n, struct diag *d)
 {
-    struct join *j = (struct join *)n;
+    struct lookup_join *l = (struct lookup_join *)n;
+    struct join *j = &l->j;
     struct exec *e = n->e;
     const struct plan_node *p = n->plan;
-    join_init(j, p->left->ncols, p->join.nattnum);
-    j->nkeys = exec__key_count(&p->join.key);
-    const struct expr **key = ARENA_ARRAY(e->arena, const struct expr *, j->nkeys);
+    exec__join_init(j, &lookup_join_kind, p->left->ncols, p->join.nattnum);
+    l->nkeys = exec__key_count(&p->join.key);
+    const struct expr **key = ARENA_ARRAY(e->arena, const struct expr *, l->nkeys);
     exec__key_exprs(&p->join.key, key);
-    j->key = exec__xps_new(e, (struct expr *const *)key, j->nkeys, VEC_ROWS);
-    j->key_vec = ARENA_ARRAY(e->arena, const struct vec *, j->nkeys);
-    j->key_v = ARENA_ARRAY(e->arena, union datum, j->nkeys);
-    j->key_null = ARENA_ARRAY(e->arena, uint8_t, j->nkeys);
-    j->row_v = ARENA_ARRAY(e->arena, union datum, j->nright);
-    j->row_null = ARENA_ARRAY(e->arena, uint8_t, j->nright);
-    j->probe = exec__probe_new(e, exec__rel(e, p->join.rel), &p->join.key, p->join.attnum, j->nright, false);
+    l->key = exec__xps_new(e, (struct expr *const *)key, l->nkeys, VEC_ROWS);
+    l->key_vec = ARENA_ARRAY(e->arena, const struct vec *, l->nkeys);
+    l->key_v = ARENA_ARRAY(e->arena, union datum, l->nkeys);
+    l->key_null = ARENA_ARRAY(e->arena, uint8_t, l->nkeys);
+    l->row_v = ARENA_ARRAY(e->arena, union datum, j->nright);
+    l->row_null = ARENA_ARRAY(e->arena, uint8_t, j->nright);
+    l->probe = exec__probe_new(e, exec__rel(e, p->join.rel), &p->join.key, p->join.attnum, j->nright, false);
     return ERR_OK;
 }
 
 static enum err lookup_join_begin(struct join *j, struct diag *d)
 {
+    struct lookup_join *l = (struct lookup_join *)j;
     const struct xctx c = { j->n.e, j->left_arena, { j->left.col } };
-    j->probing = false;
-    for (uint32_t k = 0; k < j->nkeys; k++) {
-        enum err err = exec__xp_eval(&c, j->key[k], &j->left.sel, &j->key_vec[k]);
+    l->probing = false;
+    for (uint32_t k = 0; k < l->nkeys; k++) {
+        enum err err = exec__xp_eval(&c, l->key[k], &j->left.sel, &l->key_vec[k]);
         if (err)
             return err;
     }
     return ERR_OK;
 }
 
-static enum err start_probe(struct join *j, uint32_t i, struct diag *d)
+static enum err start_probe(struct lookup_join *l, uint32_t i, struct diag *d)
 {
-    for (uint32_t k = 0; k < j->nkeys; k++) {
-        const uint32_t at = vec_row(j->key_vec[k], i);
-        j->key_v[k] = j->key_vec[k]->v[at];
-        j->key_null[k] = j->key_vec[k]->null[at];
+    for (uint32_t k = 0; k < l->nkeys; k++) {
+        const uint32_t at = vec_row(l->key_vec[k], i);
+        l->key_v[k] = l->key_vec[k]->v[at];
+        l->key_null[k] = l->key_vec[k]->null[at];
     }
-    j->probing = true;
-    return exec__probe_start(j->probe, j->key_v, j->key_null, d);
+    l->probing = true;
+    return exec__probe_start(l->probe, l->key_v, l->key_null, d);
 }
 
 static enum err lookup_join_fill(struct join *j, uint32_t *ret_n, struct diag *d)
 {
-    const bool first_decides = is_half(j) && !j->on;
+    struct lookup_join *l = (struct lookup_join *)j;
+    const bool first_decides = join_half(j) && !j->on;
     uint32_t n = 0;
     for (; j->at < j->left.sel.n; j->at++) {
         const uint32_t i = sel_row(&j->left.sel, j->at);
-        enum err err = j->probing ? ERR_OK : start_probe(j, i, d);
-        while (!err && n < VEC_ROWS && !(is_half(j) && j->matched[i])) {
+        enum err err = l->probing ? ERR_OK : start_probe(l, i, d);
+        while (!err && n < VEC_ROWS && !(join_half(j) && j->matched[i])) {
             bool found;
-            err = exec__probe_next(j->probe, j->n.arena, j->row_v, j->row_null, &found, d);
+            err = exec__probe_next(l->probe, j->n.arena, l->row_v, l->row_null, &found, d);
             if (err || !found)
                 break;
             if (first_decides) {
@@ -591,8 +404,8 @@ static enum err lookup_join_fill(struct join *j, uint32_t *ret_n, struct diag *d
             for (uint16_t c = 0; c < j->nright; c++) {
                 if (!j->right_used[c])
                     continue;
-                exec__vec_at(j->right_pair, c)->v[n] = j->row_v[c];
-                exec__vec_at(j->right_pair, c)->null[n] = j->row_null[c];
+                exec__vec_at(j->right_pair, c)->v[n] = l->row_v[c];
+                exec__vec_at(j->right_pair, c)->null[n] = l->row_null[c];
             }
             j->pair_left[n++] = (uint16_t)i;
         }
@@ -600,16 +413,27 @@ static enum err lookup_join_fill(struct join *j, uint32_t *ret_n, struct diag *d
             return err;
         if (n == VEC_ROWS)
             break;
-        j->probing = false;
+        l->probing = false;
         rt_yield_if_due();
     }
     *ret_n = n;
     return ERR_OK;
 }
 
-static enum err lookup_join_next(struct node *n, struct batch *ret, struct diag *d)
+static const struct join_kind lookup_join_kind = { .begin = lookup_join_begin, .fill = lookup_join_fill };
+
+static void lookup_join_rewind(struct node *n)
 {
-    return join_next((struct join *)n, NULL, lookup_join_begin, lookup_join_fill, ret, d);
+    struct lookup_join *l = (struct lookup_join *)n;
+    l->probing = false;
+    exec__probe_stop(l->probe);
+    exec__join_reset(&l->j);
 }
 
-const struct node_ops exec__lookup_join = { sizeof(struct join), lookup_join_init, lookup_join_next, join_rewind, join_end };
+static void lookup_join_end(struct node *n)
+{
+    exec__probe_free(((struct lookup_join *)n)->probe);
+    exec__join_end((struct join *)n);
+}
+
+const struct node_ops exec__lookup_join = { sizeof(struct lookup_join), lookup_join_init, exec__join_next, lookup_join_rewind, lookup_join_end };

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define WRITE_BYTES (256u * 1024)
+#define WRITE_BYTES (64u * 1024)
 #define READ_BYTES (64u * 1024)
 #define PLACE_ALIGN 8u /* of records in the file, so that they can be used where they were read */
 
@@ -90,6 +90,14 @@ struct spill_reader {
     size_t cap, pos, len;
 };
 
+enum err exec__part_write(struct exec *e, struct spill *part[SPILL_PARTS], unsigned depth, const struct record *r, struct diag *d)
+{
+    static_assert(SPILL_PARTS == 16, "four bits of the hash a level");
+    struct spill **s = &part[r->hash >> (60 - 4 * depth) & 15];
+    enum err err = *s ? ERR_OK : exec__spill_new(e, s, d);
+    return err ? err : exec__spill_write(*s, r, d);
+}
+
 struct spill_reader *exec__reader_new(struct exec *e, struct spill *s, const struct record_type *type, uint64_t from, uint64_t to)
 {
     struct spill_reader *r = xcalloc(1, sizeof *r);
@@ -142,5 +150,26 @@ enum err exec__reader_next(struct spill_reader *r, struct record **ret, struct d
     r->pos += ALIGN_UP(bytes, PLACE_ALIGN);
     exec__record_moved(r->type, x);
     *ret = x;
+    return ERR_OK;
+}
+
+enum err exec__reader_batch(struct spill_reader *r, struct arena *arena, const struct vec **col, struct batch *ret, struct diag *d)
+{
+    struct record *row[VEC_ROWS];
+    uint32_t n = 0;
+    for (; n < VEC_ROWS; n++) {
+        struct record *next;
+        enum err err = exec__reader_next(r, &next, d);
+        if (err)
+            return err;
+        if (!next)
+            break;
+        row[n] = exec__record_of_row(r->type, arena, next->v, record_nulls(r->type, next));
+        if (!row[n])
+            return diag_set(d, ERR_OUT_OF_MEMORY, "out of memory");
+    }
+    for (uint16_t c = 0; c < r->type->ncols; c++)
+        exec__records_column(r->type, row, n, c, exec__vec_at(col, c));
+    *ret = (struct batch){ col, { NULL, n } };
     return ERR_OK;
 }

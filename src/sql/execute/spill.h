@@ -21,6 +21,15 @@ struct spill_reader;
 struct spill_reader *exec__reader_new(struct exec *e, struct spill *s, const struct record_type *type, uint64_t from, uint64_t to);
 /* The next record, valid until the next call; NULL: the end. */
 enum err exec__reader_next(struct spill_reader *r, struct record **ret, struct diag *d) MAY_YIELD MUST_CHECK;
+/* The next rows as a batch: copied into the arena, columns in vectors of exec__vecs_new(). */
+enum err exec__reader_batch(struct spill_reader *r, struct arena *arena, const struct vec **col, struct batch *ret, struct diag *d) MAY_YIELD MUST_CHECK;
 void exec__reader_free(struct spill_reader *r); /* accepts NULL */
+
+/* What is too large is cut into parts by the records' hashes, and a part again, with other bits of them, until SPILL_DEPTH. */
+#define SPILL_PARTS 16u
+#define SPILL_DEPTH 8u
+#define HASH_MEM(e) (2 * (e)->env.work_mem_bytes) /* hash tables may have twice what a sort has, as in PostgreSQL */
+/* Writes a record to its part, which is made where it is NULL. */
+enum err exec__part_write(struct exec *e, struct spill *part[SPILL_PARTS], unsigned depth, const struct record *r, struct diag *d) MAY_YIELD MUST_CHECK;
 
 #endif
