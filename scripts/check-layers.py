@@ -140,16 +140,32 @@ class Objects:
             self.libraries += sorted(os.path.join(base, f) for f in names if f.endswith('.a'))
         # Objects of libraries that meson no longer builds may still lie there.
         self.objects = [o for o in self.objects if os.path.exists(os.path.dirname(o)[:-2])]
-        self.defined, self.wanted = {}, {}
-        for o in self.objects:
-            self.defined[o], self.wanted[o] = set(), set()
-            for line in run('nm', '-P', o).stdout.splitlines():
-                name, kind = line.split()[:2]
-                if kind in 'Uw':
-                    self.wanted[o].add(name)
-                elif kind.isupper():
-                    self.defined[o].add(name)
+        self.defined = {o: set() for o in self.objects}
+        self.wanted = {o: set() for o in self.objects}
+        self.variables = {o: [] for o in self.objects}
+        if self.objects:
+            self.read_symbols()
+            self.read_variables()
         self.all_defined = set().union(*self.defined.values()) if self.defined else set()
+
+    def read_symbols(self):
+        for line in run('nm', '-A', '-P', *self.objects).stdout.splitlines():
+            o, rest = line.split(': ', 1)
+            name, kind = rest.split()[:2]
+            if kind in 'Uw':
+                self.wanted[o].add(name)
+            elif kind.isupper():
+                self.defined[o].add(name)
+
+    def read_variables(self):
+        """(name, section) of what can be written."""
+        o = None
+        for line in run('objdump', '-t', *self.objects).stdout.splitlines():
+            if ':     file format' in line:
+                o = line.split(':     file format')[0]
+            found = re.match(r'[0-9a-f]+ .{6}O (\S+)\s+[0-9a-f]+ (\S+)', line)
+            if found and (re.match(r'\.(t?bss|t?data)(\.(?!rel\.ro)|$)', found.group(1)) or found.group(1) == '*COM*'):
+                self.variables[o].append((found.group(2), found.group(1)))
 
     @staticmethod
     def source(o):
@@ -218,10 +234,8 @@ def check_globals(folder, objects):
     for o in own.objects:
         if own.is_program(o):
             continue  # main() may keep what it likes
-        for line in run('objdump', '-t', o).stdout.splitlines():
-            found = re.match(r'[0-9a-f]+ .{6}O (\S+)\s+[0-9a-f]+ (\S+)', line)
-            if found and re.match(r'\.(t?bss|t?data)(\.(?!rel\.ro)|$)', found.group(1)) or found and found.group(1) == '*COM*':
-                yield '%s has a variable %s in %s' % (own.source(o), found.group(2), found.group(1))
+        for name, section in own.variables[o]:
+            yield '%s has a variable %s in %s' % (own.source(o), name, section)
 
 
 def main():

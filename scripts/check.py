@@ -101,10 +101,10 @@ def program_of(test, flavour):
 
 
 def cases(result):
-    """What a cmocka program says of its cases: (passed, failed); one program counts as at least one test."""
+    """What a program says of its cases (cmocka's summary, or TAP): (passed, failed)."""
     text = (result.get('stdout') or '') + (result.get('stderr') or '')
-    passed = sum(int(n) for n in re.findall(r'\[  PASSED  \] (\d+) test', text))
-    failed = sum(int(n) for n in re.findall(r'\[  FAILED  \] .*?(\d+) test', text))
+    passed = sum(int(n) for n in re.findall(r'\[  PASSED  \] (\d+) test', text)) + len(re.findall(r'^ok \d+(?!.*# SKIP)', text, re.M))
+    failed = sum(int(n) for n in re.findall(r'\[  FAILED  \] .*?(\d+) test', text)) + len(re.findall(r'^not ok \d+', text, re.M))
     return passed, failed
 
 

@@ -29,7 +29,7 @@
 #define CLUSTER_SLOT_BEATS 5u /* heartbeat intervals between two writes of the own slot */
 #define CLUSTER_LIVE_SLOTS 3u /* who has not changed its slot within so many writes does not live */
 #define CLUSTER_HEARD_BEATS 5u /* heartbeat intervals after which a node is not heard */
-#define CLUSTER_SLOT_GRACE_MS 3000u /* a node that cannot write its slot for so long stops */
+#define CLUSTER_SLOT_GRACE_MS 20000u /* a node that cannot write its slot for so long stops; no lease hangs on it, and a busy disk syncs slowly */
 
 /* A peer, as the heart sees it. */
 struct watch {
