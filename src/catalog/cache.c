@@ -432,6 +432,7 @@ static enum err on_sequence(void *arg, const struct rel_row *row, struct diag *d
         .max = COLUMN(row, pg_sequence, seqmax).i,
         .cache = COLUMN(row, pg_sequence, seqcache).i,
         .cycle = COLUMN(row, pg_sequence, seqcycle).i != 0,
+        .name = l->def->name,
     };
     return ERR_OK;
 }

@@ -354,6 +354,7 @@ struct ddl {
     struct tree_rel *rel;
     uint16_t nnotices; /* NOTICE messages: 'table "t" does not exist, skipping' */
     const char **notice;
+    enum err notice_err; /* their SQLSTATE */
     bool skip; /* IF [NOT] EXISTS decided that nothing is to be done */
     union {
         struct new_table create_table; /* indexes with is_constraint are those of PRIMARY KEY and UNIQUE */

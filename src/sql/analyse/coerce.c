@@ -494,10 +494,26 @@ const struct aggregate *an__find_aggregate(struct an *an, const char *name, cons
 
 /* ---- type names --------------------------------------------------------------------------- */
 
+/* Types of PostgreSQL that this database does not have: known, so that they are told apart from misspelt names. */
+static bool is_missing_type(const char *name)
+{
+    static const char *const names[] = {
+        "bit", "box", "bytea", "cidr", "circle", "inet", "interval", "json", "jsonb", "jsonpath", "line", "lseg", "macaddr",
+        "macaddr8", "money", "path", "pg_lsn", "point", "polygon", "time", "timetz", "tsquery", "tsvector", "uuid", "varbit", "xml",
+        "daterange", "int4range", "int8range", "numrange", "tsrange", "tstzrange", "xid", "xid8", "cid", "tid", "regproc", "regtype",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    return false;
+}
+
 void an__type_of_ast(struct an *an, const struct ast_type *t, oid_t *ret, int32_t *ret_typmod)
 {
     const bool ours = t->schema == NULL || strcmp(t->schema, "pg_catalog") == 0;
     const struct type *type = ours ? type_by_name(t->name, strlen(t->name)) : NULL;
+    if (type == NULL && ours && is_missing_type(t->name))
+        an__unsupported(an, t->location, arena_printf(an->arena, "type %s", t->name));
     if (type == NULL || type->oid == TYPE_UNKNOWN)
         an__fail(an, ERR_UNDEFINED_OBJECT, t->location, "type \"%s%s%s\" does not exist", ours ? "" : t->schema, ours ? "" : ".", t->name);
     if (t->is_array)

@@ -148,7 +148,8 @@ static void options(struct an *an, struct copy *c, const struct ast_options *o)
 static struct query *select_of_table(struct an *an, const struct ast_copy *s)
 {
     struct ast_select sel = { .location = -1 };
-    struct ast_from from = { .kind = AST_FROM_TABLE, .range = s->table, .location = s->table.location };
+    struct ast_from from = { .kind = AST_FROM_TABLE, .range = s->table, .location = -1 };
+    from.range.location = -1; /* PostgreSQL shows no place here */
     struct ast_from *from_list = &from;
     struct ast_targets t = { .n = MAX(s->columns.n, 1u) };
     t.v = AN_ARRAY(an, struct ast_target, t.n);

@@ -266,11 +266,11 @@ static void column_constraint(struct an *an, struct new_column *c, const struct 
 {
     switch (k->kind) {
     case AST_CONSTR_NULL:
-        if (k->name == NULL && c->not_null && *null_seen)
-            an__fail(an, ERR_SYNTAX, k->location, "conflicting NULL/NOT NULL declarations for column \"%s\" of table \"%s\"", c->name, table);
-        break;
     case AST_CONSTR_NOT_NULL:
-        c->not_null = *null_seen = true;
+        if (*null_seen && c->not_null != (k->kind == AST_CONSTR_NOT_NULL))
+            an__fail(an, ERR_SYNTAX, k->location, "conflicting NULL/NOT NULL declarations for column \"%s\" of table \"%s\"", c->name, table);
+        c->not_null = k->kind == AST_CONSTR_NOT_NULL;
+        *null_seen = true;
         break;
     case AST_CONSTR_DEFAULT:
         if (c->default_sql != NULL || c->serial)
@@ -339,7 +339,7 @@ static void table_columns(struct an *an, struct table_builder *b, const struct a
     for (uint32_t i = 0; i < s->ncols; i++) {
         for (uint32_t j = 0; j < i; j++)
             if (strcmp(s->cols[i].name, s->cols[j].name) == 0)
-                an__fail(an, ERR_DUPLICATE_COLUMN, s->cols[i].location, "column \"%s\" specified more than once", s->cols[i].name);
+                an__fail(an, ERR_DUPLICATE_COLUMN, -1, "column \"%s\" specified more than once", s->cols[i].name);
         AN_GROW(an, b->col, b->ncols, b->col_cap);
         b->col[b->ncols++] = new_column(an, &s->cols[i], b->table);
     }
@@ -376,6 +376,7 @@ static void create_table(struct an *an, struct ddl *d, const struct ast_create_t
         if (!s->if_not_exists)
             an__fail(an, ERR_DUPLICATE_TABLE, -1, "relation \"%s\" already exists", s->table.name);
         notice(an, d, arena_printf(an->arena, "relation \"%s\" already exists, skipping", s->table.name));
+        d->notice_err = ERR_DUPLICATE_TABLE;
         d->skip = true;
         return;
     }
@@ -401,8 +402,9 @@ static void create_table(struct an *an, struct ddl *d, const struct ast_create_t
 
 static struct table_def *locked_table(struct an *an, const struct ast_range *r, enum ges_mode mode)
 {
+    const struct ast_range unplaced = { .schema = r->schema, .name = r->name, .location = -1 }; /* PostgreSQL shows no place here */
     struct table_def *t;
-    an__rel(an, r, mode, &t);
+    an__rel(an, &unplaced, mode, &t);
     if (t->kind != TABLE_ORDINARY)
         an__fail(an, ERR_WRONG_OBJECT_TYPE, r->location, "\"%s\" is not a table", t->name);
     if (t->system)
@@ -427,6 +429,7 @@ static void alter_add_column(struct an *an, struct ddl *d, struct alter_cmd *c, 
         if (!a->missing_ok)
             an__fail(an, ERR_DUPLICATE_COLUMN, -1, "column \"%s\" of relation \"%s\" already exists", def->name, t->name);
         notice(an, d, arena_printf(an->arena, "column \"%s\" of relation \"%s\" already exists, skipping", def->name, t->name));
+        d->notice_err = ERR_DUPLICATE_COLUMN;
         d->skip = true;
         return;
     }
@@ -591,6 +594,7 @@ static void create_index(struct an *an, struct ddl *d, const struct ast_create_i
         if (!s->if_not_exists)
             an__fail(an, ERR_DUPLICATE_TABLE, -1, "relation \"%s\" already exists", s->name);
         notice(an, d, arena_printf(an->arena, "relation \"%s\" already exists, skipping", s->name));
+        d->notice_err = ERR_DUPLICATE_TABLE;
         d->skip = true;
         return;
     }
@@ -632,6 +636,14 @@ static struct table_def *table_of_index(struct an *an, oid_t index)
     return t;
 }
 
+static _Noreturn void wrong_object(struct an *an, const char *name, enum ast_object wanted, char kind)
+{
+    diag_set(an->d, ERR_WRONG_OBJECT_TYPE, "\"%s\" is not %s %s", name, wanted == AST_OBJ_INDEX ? "an" : "a", objects[wanted].word);
+    diag_hint(an->d, "Use DROP %s to remove %s %s.", kind == TABLE_INDEX ? "INDEX" : kind == TABLE_SEQUENCE ? "SEQUENCE" : "TABLE",
+              kind == TABLE_INDEX ? "an" : "a", kind == TABLE_INDEX ? "index" : kind == TABLE_SEQUENCE ? "sequence" : "table");
+    an__throw(an);
+}
+
 static void drop_one(struct an *an, struct ddl *d, const struct ast_drop *s, const struct ast_range *r)
 {
     char kind;
@@ -644,7 +656,7 @@ static void drop_one(struct an *an, struct ddl *d, const struct ast_drop *s, con
         return;
     }
     if (kind != objects[s->object].kind)
-        an__fail(an, ERR_WRONG_OBJECT_TYPE, -1, "\"%s\" is not %s %s", r->name, s->object == AST_OBJ_INDEX ? "an" : "a", objects[s->object].word);
+        wrong_object(an, r->name, s->object, kind);
     d->drop.oid[d->drop.n] = oid;
     if (s->object == AST_OBJ_TABLE)
         d->drop.table[d->drop.n] = locked_table(an, r, GES_MODE_EX);
@@ -767,6 +779,7 @@ static void create_sequence(struct an *an, struct ddl *d, const struct ast_seque
         if (!s->if_not_exists)
             an__fail(an, ERR_DUPLICATE_TABLE, -1, "relation \"%s\" already exists", s->name.name);
         notice(an, d, arena_printf(an->arena, "relation \"%s\" already exists, skipping", s->name.name));
+        d->notice_err = ERR_DUPLICATE_TABLE;
         d->skip = true;
         return;
     }
@@ -832,7 +845,8 @@ static void vacuum(struct an *an, struct ddl *d, const struct ast_vacuum *s)
     d->vacuum.target = AN_ARRAY(an, struct vacuum_target, s->n);
     for (uint32_t i = 0; i < s->n; i++) {
         struct vacuum_target *v = &d->vacuum.target[d->vacuum.n++];
-        an__rel(an, &s->tables[i], GES_MODE_CR, &v->table);
+        const struct ast_range unplaced = { .schema = s->tables[i].schema, .name = s->tables[i].name, .location = -1 };
+        an__rel(an, &unplaced, GES_MODE_CR, &v->table);
         v->attnum = AN_ARRAY(an, int16_t, s->tables[i].columns.n);
         for (uint32_t c = 0; c < s->tables[i].columns.n; c++)
             v->attnum[v->ncols++] = attnum_of(an, v->table, s->tables[i].columns.v[c]);
@@ -849,7 +863,8 @@ static void lock_tables(struct an *an, struct ddl *d, const struct ast_lock *s)
         an__unsupported(an, -1, "LOCK TABLE ... NOWAIT");
     for (uint32_t i = 0; i < s->n; i++) {
         struct table_def *t;
-        an__rel(an, &s->tables[i], modes[s->mode], &t);
+        const struct ast_range unplaced = { .schema = s->tables[i].schema, .name = s->tables[i].name, .location = -1 };
+        an__rel(an, &unplaced, modes[s->mode], &t);
     }
 }
 

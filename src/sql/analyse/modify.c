@@ -250,7 +250,9 @@ struct query *an__copy_query(struct an *an, const struct ast_copy *s, uint16_t *
     for (uint32_t i = 0; i < s->columns.n; i++)
         names.v[i] = (struct ast_target){ .name = s->columns.v[i], .location = -1 };
     q->command = QUERY_INSERT;
-    q->result = an__result_table(an, lv, &s->table);
+    struct ast_range table = s->table;
+    table.location = -1; /* PostgreSQL shows no place here */
+    q->result = an__result_table(an, lv, &table);
     const struct table_def *t = result_def(an, q);
     const struct insert_columns cols = insert_columns(an, t, &names);
     struct rte *rte = AN_NEW(an, struct rte);

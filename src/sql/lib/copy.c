@@ -39,9 +39,8 @@ static enum err next_chunk(struct copy_in *in, bool *ret_more)
 
 static enum err in_error(struct copy_in *in, enum err err)
 {
-    const char *table = in->copy->tree->nrels ? in->copy->tree->rel[0].def->name : "?";
     if (!*in->d->context)
-        diag_context(in->d, "COPY %s, line %" PRIu64 ": \"%.*s\"", table, in->line_no, (int)MIN(in->line.len, (size_t)100),
+        diag_context(in->d, "COPY %s, line %" PRIu64 ": \"%.*s\"", in->copy->tree->rel[0].def->name, in->line_no, (int)MIN(in->line.len, (size_t)100),
                      in->line.p ? (const char *)in->line.p : "");
     return err;
 }
@@ -88,7 +87,7 @@ static enum err read_line(struct copy_in *in, bool *ret_got)
             continue;
         if (in->quoted_open) {
             buf_put_u8(&in->line, '\n');
-            in->line_no++;
+            in->line_no += in->line_no > 1; /* as PostgreSQL counts: before the first line's end it does not know newlines */
             continue;
         }
         if (in->line.len > 0 && in->line.p[in->line.len - 1] == '\r')
@@ -341,14 +340,14 @@ static void put_csv(struct buf *b, const struct copy *copy, const uint8_t *p, si
         buf_put_u8(b, (uint8_t)copy->quote);
 }
 
-static void put_field(struct buf *b, const struct copy *copy, uint16_t i, const uint8_t *p, size_t len)
+static void put_field(struct buf *b, const struct copy *copy, uint16_t i, const uint8_t *p, size_t len, bool force_quote)
 {
     if (i > 0)
         buf_put_u8(b, (uint8_t)copy->delimiter);
     if (!p)
         buf_put_str(b, copy->null_text);
     else if (copy->format == COPY_CSV)
-        put_csv(b, copy, p, len, copy->force_quote && copy->force_quote[i], copy->ncols == 1);
+        put_csv(b, copy, p, len, force_quote, copy->ncols == 1);
     else
         put_text(b, copy, p, len);
 }
@@ -356,7 +355,7 @@ static void put_field(struct buf *b, const struct copy *copy, uint16_t i, const 
 static enum err put_header(struct session *s, const struct copy *copy, struct buf *line, struct diag *d)
 {
     for (uint16_t i = 0; i < copy->ncols; i++)
-        put_field(line, copy, i, (const uint8_t *)copy->col[i].name, strlen(copy->col[i].name));
+        put_field(line, copy, i, (const uint8_t *)copy->col[i].name, strlen(copy->col[i].name), false);
     buf_put_u8(line, '\n');
     return s->client->copy_out(s->client->arg, line->p, line->len, d);
 }
@@ -373,7 +372,7 @@ static enum err put_rows(struct session *s, const struct copy *copy, const struc
             buf_reserve(field, 1);
             if (!b->col[i]->null[k])
                 type_by_oid(copy->col[i].type)->out(&s->func.types, b->col[i]->v[k], field);
-            put_field(line, copy, i, b->col[i]->null[k] ? NULL : field->p, field->len);
+            put_field(line, copy, i, b->col[i]->null[k] ? NULL : field->p, field->len, copy->force_quote && copy->force_quote[i]);
         }
         buf_put_u8(line, '\n');
         err = s->client->copy_out(s->client->arg, line->p, line->len, d);

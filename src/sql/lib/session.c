@@ -371,6 +371,12 @@ enum err session_bind(struct session *s, const char *portal, const char *stmt, c
     return extended_end(s, bind(s, portal, stmt, params, nparams, formats, nformats, d), d);
 }
 
+/* A SELECT does even if its rows have no columns. */
+static bool gives_rows(const struct prepared *p)
+{
+    return p->col && (p->ncols || (p->plan && p->plan->command == QUERY_SELECT));
+}
+
 enum err session_describe_statement(struct session *s, const char *name, const oid_t **ret_params, uint32_t *ret_nparams,
                                     const struct result_column **ret_cols, uint32_t *ret_ncols, struct diag *d)
 {
@@ -382,7 +388,7 @@ enum err session_describe_statement(struct session *s, const char *name, const o
     }
     *ret_params = p->param_type;
     *ret_nparams = p->nparams;
-    *ret_cols = p->ncols ? p->col : NULL;
+    *ret_cols = gives_rows(p) ? p->col : NULL;
     *ret_ncols = p->ncols;
     return ERR_OK;
 }
@@ -399,7 +405,7 @@ enum err session_describe_portal(struct session *s, const char *name, const stru
     const struct portal *po = find_portal(s, name);
     if (!po)
         return no_portal(s, name, d);
-    *ret_cols = po->prep->ncols ? po->prep->col : NULL;
+    *ret_cols = gives_rows(po->prep) ? po->prep->col : NULL;
     *ret_ncols = po->prep->ncols;
     *ret_formats = po->formats;
     return ERR_OK;

@@ -9,12 +9,36 @@
 #define ZONE_DIR "/usr/share/zoneinfo"
 #define ZONE_FILE_MAX 65536u
 
+/* Names in any case: the database's files begin words with capitals, or have capitals throughout. */
+static char *zone_spelling(struct session *s, const char *name, bool all_capitals)
+{
+    char *spelled = arena_strdup(s->zone_arena, name);
+    bool first = true, in_area = all_capitals;
+    for (char *p = spelled; *p; p++) {
+        const bool letter = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z');
+        if (*p == '/')
+            in_area = false; /* "US/Eastern" */
+        if (letter)
+            *p = (char)(first || in_area ? *p & ~32 : *p | 32);
+        first = !letter;
+    }
+    return spelled;
+}
+
+static enum err open_zone(struct session *s, const char *name, struct rt_file **ret)
+{
+    const char *const spelling[] = { name, zone_spelling(s, name, false), zone_spelling(s, name, true) };
+    struct diag ignored;
+    enum err err = ERR_PARAMETER_VALUE;
+    for (size_t i = 0; i < ARRAY_LEN(spelling) && err; i++)
+        err = rt_open(arena_printf(s->zone_arena, "%s/%s", ZONE_DIR, spelling[i]), RT_OPEN_READ, ret, &ignored);
+    return err;
+}
+
 static enum err read_zone(struct session *s, const char *name, const struct timezone **ret, struct diag *d)
 {
-    const char *path = arena_printf(s->zone_arena, "%s/%s", ZONE_DIR, name);
     struct rt_file *f;
-    struct diag why;
-    if (strstr(name, "..") || name[0] == '/' || rt_open(path, RT_OPEN_READ, &f, &why) != ERR_OK)
+    if (strstr(name, "..") || name[0] == '/' || open_zone(s, name, &f) != ERR_OK)
         return diag_set(d, ERR_PARAMETER_VALUE, "invalid value for parameter \"TimeZone\": \"%s\"", name);
     uint8_t *bytes = xmalloc(ZONE_FILE_MAX);
     size_t got = 0;

@@ -250,7 +250,7 @@ enum err session__run_plan(struct session *s, struct prepared *p, const union da
         return err;
     const struct exec_env env = session__exec_env(s, snapshot, param, param_null);
     struct exec *e = NULL;
-    if (describe && p->ncols)
+    if (describe && (p->ncols || p->plan->command == QUERY_SELECT))
         err = s->client->columns(s->client->arg, p->col, p->ncols, d);
     if (!err)
         err = exec_start(&env, p->plan, s->arena, &e, d);

@@ -7,9 +7,18 @@
 #include <stdlib.h>
 #include <strings.h>
 
+/* client_min_messages leaves out what is below it: notices from "warning" on, warnings at "error". */
+static bool is_wanted(const struct session *s, const char *severity)
+{
+    const char *least = s->value[SETTING_client_min_messages];
+    return strcmp(least, "error") != 0 && (strcmp(least, "warning") != 0 || strcmp(severity, "WARNING") == 0);
+}
+
 void session__warning(struct session *s, const char *severity, enum err err, const char *fmt, ...)
 {
     struct diag d;
+    if (!is_wanted(s, severity))
+        return;
     diag_clear(&d);
     d.err = err;
     va_list ap;

@@ -177,7 +177,16 @@ static struct prepared *find_prepared(struct session *s, const char *name)
     return NULL;
 }
 
-/* The text between AS and the end is parsed again into an arena of its own: this statement's goes away. */
+/* The same statement in another parse of its text. */
+static const struct ast_stmt *prepared_stmt_of(const struct ast *ast, const struct ast_prepare *pr, const struct ast *again)
+{
+    for (uint32_t i = 0; i < ast->n; i++)
+        if (ast->v[i].kind == AST_PREPARE && ast->v[i].prepare == pr)
+            return again->v[i].prepare->stmt;
+    return NULL;
+}
+
+/* The text is parsed again into an arena of its own: this statement's goes away. */
 static enum err prepare(struct session *s, const struct ast *ast, const struct ast_prepare *pr, struct diag *d)
 {
     if (find_prepared(s, pr->name))
@@ -194,10 +203,9 @@ static enum err prepare(struct session *s, const struct ast *ast, const struct a
     struct arena *arena = arena_new("prepared statement", 0);
     struct ast *own;
     struct prepared *p;
-    const size_t len = pr->stmt->len > 0 ? (size_t)pr->stmt->len : ast->text_len - (size_t)pr->stmt->location;
-    err = sql_parse(arena, ast->text + pr->stmt->location, len, &own, d);
+    err = sql_parse(arena, ast->text, ast->text_len, &own, d);
     if (!err)
-        err = session__prepare(s, pr->name, own, &own->v[0], arena, true, types, pr->ntypes, &p, d);
+        err = session__prepare(s, pr->name, own, prepared_stmt_of(ast, pr, own), arena, true, types, pr->ntypes, &p, d);
     if (err) {
         arena_free(arena);
         return err;
@@ -481,7 +489,7 @@ static enum err ddl(struct session *s, struct prepared *p, char *tag, size_t tag
     if (err)
         return err;
     for (uint16_t i = 0; i < dc.ddl->nnotices; i++)
-        session__warning(s, "NOTICE", ERR_OK, "%s", dc.ddl->notice[i]);
+        session__warning(s, "NOTICE", dc.ddl->notice_err, "%s", dc.ddl->notice[i]);
     const struct snapshot *snapshot;
     if (!dc.ddl->skip) {
         err = session__stmt_begin(s, &snapshot, d);

@@ -1,0 +1,367 @@
+#!/usr/bin/env python3
+"""Schedules of several sessions: isolation levels, row locks, unique keys, deadlocks; on one node and across two.
+
+    sessions.py SERVER CLI [PART...]    TAP output
+
+Every schedule runs with both sessions on node 1, then with the second session on node 2: the answers must be the same.
+A step that has to wait is begun with start(); blocked() proves that it waits, finish() gives its outcome.
+"""
+import os
+import select
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, '..', 'cluster'))
+import harness  # noqa: E402
+import pg  # noqa: E402
+from harness import must, must_equal  # noqa: E402
+
+WAIT_S = 0.4  # a step that has not ended within it is waiting
+
+
+class Session:
+    def __init__(self, port):
+        self.c = pg.Connection(port, timeout=30)
+
+    def run(self, sql):
+        """Rows of the last statement, or the SQLSTATE."""
+        self.c.start_query(sql)
+        return self.finish()
+
+    def start(self, sql):
+        self.c.start_query(sql)
+
+    def finish(self):
+        try:
+            results = self.c.finish_query()
+        except pg.Error as e:
+            return e.sqlstate
+        return results[-1].rows if results else []
+
+    def blocked(self):
+        return not self.c.buffer and not select.select([self.c.socket], [], [], WAIT_S)[0]
+
+
+def setup(a):
+    a.run('DROP TABLE IF EXISTS iso')
+    must_equal(a.run('CREATE TABLE iso (id int PRIMARY KEY, v int, u int UNIQUE)'), [], 'create')
+    must_equal(a.run('INSERT INTO iso VALUES (1, 10, 1), (2, 20, 2), (3, 30, 3)'), [], 'insert')
+
+
+def read_committed_sees_commits(a, b):
+    a.run('BEGIN')
+    must_equal(a.run('SELECT v FROM iso WHERE id = 1'), [('10',)], 'before')
+    b.run('UPDATE iso SET v = 11 WHERE id = 1')
+    must_equal(a.run('SELECT v FROM iso WHERE id = 1'), [('11',)], 'after')
+    b.run('INSERT INTO iso VALUES (4, 40, 4)')
+    must_equal(a.run('SELECT count(*) FROM iso'), [('4',)], 'a new row')
+    b.run('BEGIN')
+    b.run('DELETE FROM iso WHERE id = 4')
+    must_equal(a.run('SELECT count(*) FROM iso'), [('4',)], 'not committed')
+    b.run('ROLLBACK')
+    a.run('COMMIT')
+
+
+def repeatable_read_keeps_its_snapshot(a, b):
+    a.run('BEGIN ISOLATION LEVEL REPEATABLE READ')
+    must_equal(a.run('SELECT v FROM iso WHERE id = 1'), [('10',)], 'before')
+    b.run('UPDATE iso SET v = 11 WHERE id = 1')
+    b.run('INSERT INTO iso VALUES (4, 40, 4)')
+    b.run('DELETE FROM iso WHERE id = 2')
+    must_equal(a.run('SELECT id, v FROM iso ORDER BY id'), [('1', '10'), ('2', '20'), ('3', '30')], 'the snapshot')
+    must_equal(a.run('SELECT v FROM iso WHERE id = 2'), [('20',)], 'by key')
+    a.run('COMMIT')
+    must_equal(a.run('SELECT id, v FROM iso ORDER BY id'), [('1', '11'), ('3', '30'), ('4', '40')], 'afterwards')
+
+
+def repeatable_read_conflict(a, b):
+    a.run('BEGIN ISOLATION LEVEL REPEATABLE READ')
+    a.run('SELECT 1 FROM iso')
+    b.run('UPDATE iso SET v = 11 WHERE id = 1')
+    must_equal(a.run('UPDATE iso SET v = 12 WHERE id = 1'), '40001', 'update of a changed row')
+    must_equal(a.run('SELECT 1'), '25P02', 'failed transaction')
+    a.run('ROLLBACK')
+    a.run('BEGIN ISOLATION LEVEL REPEATABLE READ')
+    a.run('SELECT 1 FROM iso')
+    b.run('DELETE FROM iso WHERE id = 2')
+    must_equal(a.run('SELECT * FROM iso WHERE id = 2 FOR UPDATE'), '40001', 'lock of a deleted row')
+    a.run('ROLLBACK')
+
+
+def repeatable_read_conflict_after_wait(a, b):
+    b.run('BEGIN')
+    b.run('UPDATE iso SET v = 11 WHERE id = 1')
+    a.run('BEGIN ISOLATION LEVEL REPEATABLE READ')
+    a.run('SELECT 1 FROM iso')
+    a.start('UPDATE iso SET v = 12 WHERE id = 1')
+    must(a.blocked(), 'the update does not wait')
+    b.run('COMMIT')
+    must_equal(a.finish(), '40001', 'after the commit')
+    a.run('ROLLBACK')
+    b.run('BEGIN')
+    b.run('UPDATE iso SET v = 13 WHERE id = 1')
+    a.run('BEGIN ISOLATION LEVEL REPEATABLE READ')
+    a.run('SELECT 1 FROM iso')
+    a.start('UPDATE iso SET v = v + 100 WHERE id = 1')
+    must(a.blocked(), 'the update does not wait')
+    b.run('ROLLBACK')
+    must_equal(a.finish(), [], 'after the rollback')
+    a.run('COMMIT')
+    must_equal(a.run('SELECT v FROM iso WHERE id = 1'), [('111',)], 'the value')
+
+
+def read_committed_update_rechecks(a, b):
+    b.run('BEGIN')
+    b.run('UPDATE iso SET v = v + 1 WHERE id = 1')
+    a.start('UPDATE iso SET v = v + 100 WHERE v = 10 RETURNING v')
+    must(a.blocked(), 'the update does not wait')
+    b.run('COMMIT')
+    must_equal(a.finish(), [], 'the row no longer qualifies')
+    b.run('BEGIN')
+    b.run('UPDATE iso SET v = v + 1 WHERE id = 2')
+    a.start('UPDATE iso SET v = v + 100 WHERE id = 2 RETURNING v')
+    must(a.blocked(), 'the update does not wait')
+    b.run('COMMIT')
+    must_equal(a.finish(), [('121',)], 'computed from the new version')
+    b.run('BEGIN')
+    b.run('DELETE FROM iso WHERE id = 3')
+    a.start('UPDATE iso SET v = 0 WHERE id = 3 RETURNING v')
+    must(a.blocked(), 'the update does not wait')
+    b.run('COMMIT')
+    must_equal(a.finish(), [], 'the row is gone')
+
+
+def read_committed_delete_rechecks(a, b):
+    b.run('BEGIN')
+    b.run('UPDATE iso SET v = 99 WHERE id = 1')
+    a.start('DELETE FROM iso WHERE v < 50 RETURNING id')
+    must(a.blocked(), 'the delete does not wait')
+    b.run('COMMIT')
+    must_equal(sorted(a.finish()), [('2',), ('3',)], 'deleted')
+    must_equal(a.run('SELECT id, v FROM iso'), [('1', '99')], 'left')
+
+
+def lost_update_is_prevented(a, b):
+    a.run('BEGIN')
+    must_equal(a.run('SELECT v FROM iso WHERE id = 1 FOR UPDATE'), [('10',)], 'locked')
+    b.start('SELECT v FROM iso WHERE id = 1 FOR UPDATE')
+    must(b.blocked(), 'FOR UPDATE does not wait')
+    a.run('UPDATE iso SET v = 50 WHERE id = 1')
+    a.run('COMMIT')
+    must_equal(b.finish(), [('50',)], 'the newest version')
+
+
+def for_update_rechecks(a, b):
+    a.run('BEGIN')
+    a.run('UPDATE iso SET v = 1000 WHERE id = 1')
+    b.start('SELECT id FROM iso WHERE v < 100 ORDER BY id FOR UPDATE')
+    must(b.blocked(), 'FOR UPDATE does not wait')
+    a.run('COMMIT')
+    must_equal(b.finish(), [('2',), ('3',)], 'rows that still qualify')
+
+
+def nowait_and_skip_locked(a, b):
+    a.run('BEGIN')
+    a.run('SELECT * FROM iso WHERE id = 2 FOR UPDATE')
+    must_equal(b.run('SELECT * FROM iso WHERE id = 2 FOR UPDATE NOWAIT'), '55P03', 'NOWAIT')
+    must_equal(b.run('SELECT id FROM iso WHERE id = 1 FOR UPDATE NOWAIT'), [('1',)], 'NOWAIT of a free row')
+    must_equal(b.run('SELECT id FROM iso ORDER BY id FOR UPDATE SKIP LOCKED'), [('1',), ('3',)], 'SKIP LOCKED')
+    must_equal(b.run('SELECT id FROM iso ORDER BY id LIMIT 2 FOR UPDATE SKIP LOCKED'), [('1',), ('3',)], 'SKIP LOCKED with LIMIT')
+    must_equal(b.run('SELECT id FROM iso ORDER BY id'), [('1',), ('2',), ('3',)], 'a reader does not wait')
+    a.run('ROLLBACK')
+    must_equal(b.run('SELECT id FROM iso WHERE id = 2 FOR UPDATE NOWAIT'), [('2',)], 'after the end')
+
+
+def deadlock(a, b):
+    a.run('BEGIN')
+    b.run('BEGIN')
+    a.run('UPDATE iso SET v = 1 WHERE id = 1')
+    b.run('UPDATE iso SET v = 2 WHERE id = 2')
+    a.start('UPDATE iso SET v = 1 WHERE id = 2')
+    must(a.blocked(), 'no wait')
+    b.start('UPDATE iso SET v = 2 WHERE id = 1')
+    ready = select.select([a.c.socket, b.c.socket], [], [], 20)[0]
+    must(ready, 'the deadlock is not broken within 20 s')
+    victim, other = (a, b) if ready[0] is a.c.socket else (b, a)
+    outcomes = [victim.finish()]
+    victim.run('ROLLBACK')
+    outcomes.append(other.finish())
+    other.run('COMMIT')
+    must_equal(sorted(map(str, outcomes)), ['40P01', '[]'], 'outcomes')
+
+
+def unique_race_committed(a, b):
+    a.run('BEGIN')
+    must_equal(a.run('INSERT INTO iso VALUES (10, 1, 10)'), [], 'insert')
+    b.start('INSERT INTO iso VALUES (10, 2, 11)')
+    must(b.blocked(), 'the second insert does not wait')
+    a.run('COMMIT')
+    must_equal(b.finish(), '23505', 'after the commit')
+    must_equal(b.run('SELECT v FROM iso WHERE id = 10'), [('1',)], 'the row')
+
+
+def unique_race_rolled_back(a, b):
+    a.run('BEGIN')
+    a.run('INSERT INTO iso VALUES (10, 1, 10)')
+    b.start('INSERT INTO iso VALUES (11, 2, 10)')
+    must(b.blocked(), 'the second insert does not wait')
+    a.run('ROLLBACK')
+    must_equal(b.finish(), [], 'after the rollback')
+    must_equal(b.run('SELECT id, v FROM iso WHERE u = 10'), [('11', '2')], 'the row')
+
+
+def unique_key_of_a_deleted_row(a, b):
+    a.run('BEGIN')
+    a.run('DELETE FROM iso WHERE id = 1')
+    b.start('INSERT INTO iso VALUES (1, 5, 5)')
+    must(b.blocked(), 'the insert does not wait')
+    a.run('COMMIT')
+    must_equal(b.finish(), [], 'the key is free')
+    a.run('BEGIN')
+    a.run('DELETE FROM iso WHERE id = 2')
+    b.start('INSERT INTO iso VALUES (2, 6, 6)')
+    must(b.blocked(), 'the insert does not wait')
+    a.run('ROLLBACK')
+    must_equal(b.finish(), '23505', 'the key is taken again')
+
+
+def unique_key_moves(a, b):
+    a.run('BEGIN')
+    a.run('UPDATE iso SET u = 100 WHERE id = 1')
+    must_equal(a.run('INSERT INTO iso VALUES (20, 0, 1)'), [], 'own freed key')
+    b.start('UPDATE iso SET u = 100 WHERE id = 2')
+    must(b.blocked(), 'no wait for the new key')
+    a.run('COMMIT')
+    must_equal(b.finish(), '23505', 'after the commit')
+
+
+def savepoint_releases_rows(a, b):
+    a.run('BEGIN')
+    a.run('SAVEPOINT s')
+    a.run('UPDATE iso SET v = 0 WHERE id = 1')
+    a.run('ROLLBACK TO s')
+    must_equal(b.run('SELECT v FROM iso WHERE id = 1'), [('10',)], 'rolled back to the savepoint')
+    a.run('UPDATE iso SET v = 7 WHERE id = 2')
+    a.run('COMMIT')
+    must_equal(b.run('SELECT v FROM iso WHERE id = 2'), [('7',)], 'committed')
+
+
+def own_changes_are_seen(a, b):
+    a.run('BEGIN ISOLATION LEVEL REPEATABLE READ')
+    a.run('SELECT 1 FROM iso')
+    b.run('INSERT INTO iso VALUES (50, 5, 50)')
+    a.run('INSERT INTO iso VALUES (51, 5, 51)')
+    a.run('UPDATE iso SET v = v + 1 WHERE id = 1')
+    must_equal(a.run('SELECT id, v FROM iso ORDER BY id'), [('1', '11'), ('2', '20'), ('3', '30'), ('51', '5')], 'own and old')
+    a.run('COMMIT')
+
+
+def write_skew_is_allowed_in_repeatable_read(a, b):
+    for s in (a, b):
+        s.run('BEGIN ISOLATION LEVEL REPEATABLE READ')
+        s.run('SELECT sum(v) FROM iso')
+    must_equal(a.run('UPDATE iso SET v = 0 WHERE id = 1'), [], 'first')
+    must_equal(b.run('UPDATE iso SET v = 0 WHERE id = 2'), [], 'second')
+    must_equal(a.run('COMMIT'), [], 'first commit')
+    must_equal(b.run('COMMIT'), [], 'second commit')
+
+
+def ddl_waits_and_is_seen(a, b):
+    must_equal(b.run('SELECT count(*) FROM iso'), [('3',)], 'b knows the table')
+    a.run('BEGIN')
+    a.run('UPDATE iso SET v = 0 WHERE id = 1')
+    b.start('ALTER TABLE iso ADD COLUMN w int DEFAULT 8')
+    must(b.blocked(), 'ALTER TABLE does not wait')
+    a.run('COMMIT')
+    must_equal(b.finish(), [], 'altered')
+    must_equal(a.run('SELECT w FROM iso WHERE id = 1'), [('8',)], 'the other session sees the column')
+    b.run('BEGIN')
+    b.run('CREATE INDEX iso_v ON iso (v)')
+    b.run('ROLLBACK')
+    b.run('DROP TABLE iso')
+    must_equal(a.run('SELECT * FROM iso'), '42P01', 'dropped')
+
+
+def ddl_of_an_open_transaction_is_not_seen(a, b):
+    a.run('BEGIN')
+    a.run('CREATE TABLE iso_new (a int)')
+    must_equal(b.run('SELECT * FROM iso_new'), '42P01', 'not committed')
+    a.run('ROLLBACK')
+    must_equal(a.run('SELECT * FROM iso_new'), '42P01', 'rolled back')
+
+
+def cancel_ends_a_wait(a, b):
+    a.run('BEGIN')
+    a.run('UPDATE iso SET v = 0 WHERE id = 1')
+    b.start('UPDATE iso SET v = 1 WHERE id = 1')
+    must(b.blocked(), 'no wait')
+    pg.cancel(a.c.port, b.c.pid, b.c.secret)  # by way of a's node
+    must_equal(b.finish(), '57014', 'cancelled')
+    a.run('COMMIT')
+    must_equal(b.run('UPDATE iso SET v = v + 5 WHERE id = 1 RETURNING v'), [('5',)], 'the session goes on')
+
+
+def statement_timeout_ends_a_wait(a, b):
+    a.run('BEGIN')
+    a.run('UPDATE iso SET v = 0 WHERE id = 1')
+    b.run("SET statement_timeout = '300ms'")
+    must_equal(b.run('UPDATE iso SET v = 1 WHERE id = 1'), '57014', 'timed out')
+    a.run('ROLLBACK')
+
+
+def end_of_a_session_rolls_back(a, b):
+    a.run('BEGIN')
+    a.run('UPDATE iso SET v = 0 WHERE id = 1')
+    b.start('UPDATE iso SET v = v + 1 WHERE id = 1 RETURNING v')
+    must(b.blocked(), 'no wait')
+    a.c.socket.close()
+    must_equal(b.finish(), [('11',)], 'after the other session is gone')
+
+
+SCHEDULES = [
+    read_committed_sees_commits, repeatable_read_keeps_its_snapshot, repeatable_read_conflict, repeatable_read_conflict_after_wait,
+    read_committed_update_rechecks, read_committed_delete_rechecks, lost_update_is_prevented, for_update_rechecks, nowait_and_skip_locked, deadlock,
+    unique_race_committed, unique_race_rolled_back, unique_key_of_a_deleted_row, unique_key_moves, savepoint_releases_rows, own_changes_are_seen,
+    write_skew_is_allowed_in_repeatable_read, ddl_waits_and_is_seen, ddl_of_an_open_transaction_is_not_seen, cancel_ends_a_wait,
+    statement_timeout_ends_a_wait, end_of_a_session_rolls_back,
+]
+
+
+def run_one(schedule, ports):
+    a, b = Session(ports[0]), Session(ports[1])
+    try:
+        setup(a)
+        schedule(a, b)
+    finally:
+        a.c.close()
+        b.c.close()
+
+
+def main(server, cli, wanted):
+    schedules = [s for s in SCHEDULES if not wanted or s.__name__ in wanted]
+    print('1..%d' % (2 * len(schedules)))
+    failed = number = 0
+    with harness.Cluster(os.path.abspath(server), os.path.abspath(cli), nodes=2) as cluster:
+        cluster.create()
+        cluster.start()
+        here, there = (n.port for n in cluster.nodes)
+        for where, ports in (('one node', (here, here)), ('two nodes', (here, there))):
+            for s in schedules:
+                number += 1
+                began = time.monotonic()
+                try:
+                    run_one(s, ports)
+                    print('ok %d - %s, %s # %.2f s' % (number, s.__name__, where, time.monotonic() - began), flush=True)
+                except (harness.Failed, pg.Error, pg.Gone) as e:
+                    failed += 1
+                    print('not ok %d - %s, %s\n# %s: %s' % (number, s.__name__, where, type(e).__name__, e), flush=True)
+        cluster.stop()
+        cluster.check()
+    return failed
+
+
+if __name__ == '__main__':
+    if len(sys.argv) < 3:
+        sys.exit(__doc__)
+    sys.exit(1 if main(sys.argv[1], sys.argv[2], sys.argv[3:]) else 0)
