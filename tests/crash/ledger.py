@@ -28,6 +28,8 @@ class Client(threading.Thread):
                     self.move(c)
                     if self.random.random() < 0.3:
                         self.scratch(c)
+                    if self.random.random() < 0.05:
+                        self.define(c)
         except pg.Gone:
             pass
         except pg.Error as e:
@@ -87,6 +89,26 @@ class Client(threading.Thread):
             except pg.Error as e:
                 if e.sqlstate != '23505':
                     raise
+
+
+    def define(self, c):
+        """A table comes and goes, in one transaction or several, which may be taken back."""
+        r, name = self.random, 'side%d' % self.number
+        work = ['DROP TABLE IF EXISTS ' + name, 'CREATE TABLE %s (id serial PRIMARY KEY, v text)' % name,
+                "INSERT INTO %s (v) VALUES ('%s'), ('b'), ('c')" % (name, 'a' * r.randrange(20000)), 'CREATE INDEX %s_v ON %s (id, v)' % (name, name)
+                if r.random() < 0.2 else 'CREATE INDEX %s_id ON %s (id)' % (name, name), 'TRUNCATE ' + name, 'DROP TABLE ' + name]
+        work = work[:r.randrange(1, len(work) + 1)]
+        together = r.random() < 0.5
+        for sql in (['BEGIN'] if together else []) + work + ([r.choice(('COMMIT', 'ROLLBACK'))] if together else []):
+            try:
+                if not self.statement(c, sql):
+                    return
+            except pg.Error as e:
+                if e.sqlstate != '54000':  # an index key that is too long
+                    raise
+                if together:
+                    c.query('ROLLBACK')
+                return
 
 
 class Ledger:
