@@ -5,7 +5,7 @@
 #include "txn/txn_int.h"
 
 #define PERIOD RT_MS(50)
-#define RECYCLED_PERIOD RT_MS(200)
+#define RECYCLED_PERIOD RT_SEC(1)
 
 /* ---- retention ---------------------------------------------------------------------------- */
 

@@ -106,7 +106,7 @@ static bool may_take(const struct tx_slot *s)
 static void next_chunk(struct txn_sys *ts, struct lane *lane)
 {
     rt_spin_lock(&ts->tt_spin);
-    lane->seq_next = ts->chunk_next;
+    lane->seq_next = lane->chunk_start = ts->chunk_next;
     ts->chunk_next += ts->geo.entries_per_block;
     rt_spin_unlock(&ts->tt_spin);
     lane->seq_end = lane->seq_next + ts->geo.entries_per_block;
@@ -231,16 +231,36 @@ enum err tt_stored_fate(struct txn_sys *ts, struct xid x, struct fate *ret, stru
 
 /* ---- recycled_upto ------------------------------------------------------------------------ */
 
+/* The lowest sequence that can still come into the table, and how many chunks have been given out. */
+static uint64_t least_to_come(struct txn_sys *ts, uint64_t *ret_next)
+{
+    rt_spin_lock(&ts->tt_spin);
+    uint64_t least = *ret_next = ts->chunk_next;
+    for (uint32_t i = 0; i < ts->nlanes; i++) {
+        const uint64_t start = ts->lane[i].chunk_start;
+        least = start != 0 ? MIN(least, start) : least;
+    }
+    rt_spin_unlock(&ts->tt_spin);
+    return least;
+}
+
+/*
+ * Read before the table: what is in it by then is found there or has been recycled, and what comes later is not below. Nothing new is
+ * learnt until a lane has used up a chunk.
+ */
 void tt_note_recycled(struct txn_sys *ts)
 {
-    uint64_t least = UINT64_MAX;
+    uint64_t next, least = least_to_come(ts, &next);
+    if (next == ts->noted_chunk_next)
+        return;
+    ts->noted_chunk_next = next;
     for (uint64_t i = 0; i < ts->entries; i++) {
         const uint64_t seq = atomic_load_explicit(&ts->tt[i].seq, memory_order_acquire);
         if (seq != 0 && seq < least)
             least = seq;
+        if (i % 1024 == 0)
+            rt_yield_if_due();
     }
-    if (least == UINT64_MAX)
-        return;
     /* what lies below all that is in the table is not there any more; no sequence comes back, so this stays true */
     scn_t scn = 0;
     for (uint32_t b = 0; b < ts->geo.blocks; b++)

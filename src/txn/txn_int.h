@@ -78,6 +78,7 @@ struct lane_stats {
 };
 struct lane {
     _Alignas(64) uint64_t seq_next, seq_end; /* sequences left of the chunk taken */
+    uint64_t chunk_start; /* tt_spin: no lower sequence will be taken here; 0: nothing taken yet */
     uint32_t extent; /* where undo is written, EXTENT_NONE: nowhere */
     uint32_t block; /* number of the present undo block */
     uint32_t block_end; /* of the extent */
@@ -226,8 +227,10 @@ struct txn_sys {
     struct rt_mutex purge_mutex;
     struct rt_cond purge_cond; /* more to do, or the end */
     bool closing; /* purge_mutex */
+    _Atomic bool table_loaded; /* until then nobody is told what became of a transaction */
     _Atomic bool purge_kicked;
     _Atomic scn_t purged_upto; /* no snapshot below may be read with any more */
+    uint64_t noted_chunk_next; /* the purge fiber's: the last chunk that own_recycled_* know of */
     _Atomic uint64_t own_recycled_upto; /* sequences below are not in the table any more ... */
     _Atomic scn_t own_recycled_scn; /* ... and ended at or below it */
     uint32_t boot_left; /* purge fiber: transactions found at open that it has not passed */
@@ -313,7 +316,7 @@ struct fate tt_fate(struct txn_sys *ts, struct xid x);
 enum err tt_stored_fate(struct txn_sys *ts, struct xid x, struct fate *ret, struct diag *d) MAY_YIELD MUST_CHECK;
 enum err tt_geometry_of(struct txn_sys *ts, uint16_t thread, struct tt_geometry *ret, struct diag *d) MAY_YIELD MUST_CHECK;
 void tt_recycled(struct txn_sys *ts, uint64_t *ret_upto, scn_t *ret_scn);
-void tt_note_recycled(struct txn_sys *ts); /* now and then: finds recycled_upto anew */
+void tt_note_recycled(struct txn_sys *ts) MAY_YIELD; /* now and then: finds recycled_upto anew */
 enum err tt_pin_entry(struct txn_sys *ts, struct mtr *m, const struct tt_geometry *g, uint32_t slot, struct pin **ret, struct diag *d) MAY_YIELD MUST_CHECK;
 
 /* undo_space.c */
