@@ -246,6 +246,8 @@ static void on_ask(void *arg, const struct ic_message *m)
     if (!MUTATED("R2"))
         scn_raise(ts->opt.scn, get_u64le(m->payload + 8));
     (void)scn_now(ts->opt.scn); /* acquires, where nothing was raised */
+    if (!atomic_load_explicit(&ts->table_loaded, memory_order_acquire))
+        return; /* of what the thread's last owner did: it will be asked again */
     rt_spin_lock(&ts->commit_spin);
     if (!status_answer(ts, m->from, m->payload, m->len) && ts->ndeferred < DEFERRED_MAX) {
         struct deferred_ask *a = xmalloc(sizeof(*a) + m->len);

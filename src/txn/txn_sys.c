@@ -76,8 +76,10 @@ enum err txn_open(const struct txn_options *opt, struct txn_sys **ret, struct di
     commit_init(ts);
     status_init(ts);
     enum err err = tt_load(ts, d);
-    if (!err)
+    if (!err) {
+        atomic_store_explicit(&ts->table_loaded, true, memory_order_release);
         err = undo_space_open(ts, d);
+    }
     if (!err && ts->boot_left == 0)
         undo_extents_found_done(ts);
     if (!err)
