@@ -35,6 +35,14 @@ enum err mtr_reserve(struct mtr *m, uint32_t redo_bytes_max, struct diag *d)
     return ERR_OK;
 }
 
+static bool has_vectors(const struct mtr *m, const struct pin *b)
+{
+    for (unsigned i = 0; i < m->nvectors; i++)
+        if (dba_eq(m->vector[i].dba, b->dba))
+            return true;
+    return false;
+}
+
 /* ---- R6: order of pins ------------------------------------------------------- */
 
 #ifdef RUSTYDB_SLOW_ASSERTS
@@ -69,7 +77,7 @@ static void check_order(const struct mtr *m, const struct pin *b)
     if (c == PIN_UNKNOWN || MUTATED("R6"))
         return;
     for (unsigned i = 0; i < m->npins; i++) {
-        const enum pin_class before = pin_class(m->pin[i]);
+        const enum pin_class before = m->fresh[i] && !has_vectors(m, m->pin[i]) ? PIN_UNKNOWN : pin_class(m->pin[i]);
         if (before > c || (before == c && c == PIN_HEAP && m->pin[i]->dba.v > b->dba.v))
             panic("R6: block %u.%u (%s) pinned after block %u.%u (%s)", dba_file(b->dba), dba_block(b->dba),
                   block_type_name(block_header_const(b->data)->type), dba_file(m->pin[i]->dba), dba_block(m->pin[i]->dba),
@@ -105,6 +113,7 @@ static enum err pin(struct mtr *m, struct dba dba, bool fresh, struct pin **ret,
         b = &e->pin;
         if (!fresh)
             check_order(m, b);
+        m->fresh[m->npins] = fresh;
         m->pin[m->npins++] = b;
     }
     *ret = b;
@@ -121,14 +130,6 @@ enum err mtr_pin_fresh(struct mtr *m, struct dba dba, struct pin **ret, struct d
     return pin(m, dba, true, ret, d);
 }
 
-static bool has_vectors(const struct mtr *m, const struct pin *b)
-{
-    for (unsigned i = 0; i < m->nvectors; i++)
-        if (dba_eq(m->vector[i].dba, b->dba))
-            return true;
-    return false;
-}
-
 void mtr_unpin(struct mtr *m, struct pin *b)
 {
     assert(!has_vectors(m, b));
@@ -137,6 +138,7 @@ void mtr_unpin(struct mtr *m, struct pin *b)
             continue;
         buf_unpin(b);
         memmove(&m->pin[i], &m->pin[i + 1], sizeof(m->pin[0]) * (m->npins - i - 1));
+        memmove(&m->fresh[i], &m->fresh[i + 1], sizeof(m->fresh[0]) * (m->npins - i - 1));
         m->npins--;
         return;
     }

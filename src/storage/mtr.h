@@ -32,6 +32,7 @@ struct mtr {
     uint32_t reserved_bytes;
     unsigned npins, nvectors;
     struct pin *pin[MTR_PINS_MAX];
+    bool fresh[MTR_PINS_MAX]; /* this pin is for formatting: what the block shows before its first vector is not its content */
     struct redo_vector vector[REDO_VECTORS_MAX];
     uint8_t *payload; /* payloads are copied here as they are given */
     uint32_t payload_len, payload_cap;
