@@ -402,6 +402,18 @@ static enum err on_index(void *arg, const struct rel_row *row, struct diag *d)
     return err;
 }
 
+/* Indexes are looked at in the order of their creation, as in PostgreSQL: the first violated key is the one reported. */
+static void sort_indexes(struct table_def *def)
+{
+    for (uint16_t i = 1; i < def->nindexes; i++) {
+        const struct index_def moved = def->index[i];
+        uint16_t to = i;
+        for (; to > 0 && def->index[to - 1].oid > moved.oid; to--)
+            def->index[to] = def->index[to - 1];
+        def->index[to] = moved;
+    }
+}
+
 static enum err on_constraint(void *arg, const struct rel_row *row, struct diag *d)
 {
     struct load *l = arg;
@@ -473,6 +485,7 @@ static enum err load_table(struct load *l, struct diag *d)
         err = each(l->c, &l->r, OID_pg_attrdef, OID_pg_attrdef_adrelid_adnum_index, &key, 1, on_attrdef, l, d);
     if (!err)
         err = each(l->c, &l->r, OID_pg_index, OID_pg_index_indrelid_index, &key, 1, on_index, l, d);
+    sort_indexes(l->def);
     if (!err)
         err = each(l->c, &l->r, OID_pg_constraint, OID_pg_constraint_conrelid_contypid_conname_index, &key, 1, on_constraint, l, d);
     if (!err)

@@ -549,10 +549,9 @@ static void one_message(struct connection *c, const struct message *m, struct di
         c->ended = true;
         return;
     }
-    if (c->skip_to_sync && m->type != 'S' && m->type != 'Q')
+    if (c->skip_to_sync && m->type != 'S')
         return;
-    if (m->type == 'S' || m->type == 'Q')
-        c->skip_to_sync = false;
+    c->skip_to_sync = false;
     diag_clear(d);
     enum err err = dispatch(c, m, d);
     if (err) {

@@ -87,6 +87,7 @@ struct session {
     struct func_ctx func; /* template for evaluation; type settings follow the session's settings */
     struct arena *zone_arena;
     char *value[SETTINGS_N];
+    char *reset_value[SETTINGS_N]; /* what RESET goes back to: after start-up */
     struct setting_change *change;
     uint32_t nchanges, changes_cap;
 
@@ -127,11 +128,13 @@ void session__statement_failed(struct session *s) MAY_YIELD;
 /* BEGIN, COMMIT ...; *ret_tag is the command tag. */
 enum err session__transaction(struct session *s, const struct ast_txn *t, const char **ret_tag, struct diag *d) MAY_YIELD MUST_CHECK;
 enum err session__set_modes(struct session *s, const struct ast_options *modes, bool of_session, struct diag *d) MUST_CHECK;
+void session__default_modes(struct session *s); /* of the next transaction, when there is none */
 void session__warning(struct session *s, const char *severity, enum err err, const char *fmt, ...) PRINTF(4, 5);
 void session__close_portals(struct session *s);
 
 /* ---- settings (setting_values.c) --------------------------------------------------- */
 
+const char *session__reset_value(const struct session *s, enum setting_id id);
 enum err session__set(struct session *s, enum setting_id id, const char *value, bool local, struct diag *d) MAY_YIELD MUST_CHECK;
 void session__settings_end(struct session *s, uint32_t keep, bool committed); /* undoes changes from `keep` on */
 /* A zone's name, hours east of Greenwich, or a POSIX rule; *ret NULL: UTC. */

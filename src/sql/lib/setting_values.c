@@ -161,14 +161,29 @@ void session__settings_fini(struct session *s)
     for (uint32_t i = 0; i < s->nchanges; i++)
         free(s->change[i].old);
     free(s->change);
-    for (int i = 0; i < SETTINGS_N; i++)
+    for (int i = 0; i < SETTINGS_N; i++) {
         free(s->value[i]);
+        free(s->reset_value[i]);
+    }
     arena_free(s->zone_arena);
+}
+
+static void replace_string(char **s, const char *value)
+{
+    free(*s);
+    *s = xstrdup(value);
+}
+
+const char *session__reset_value(const struct session *s, enum setting_id id)
+{
+    return s->reset_value[id] ? s->reset_value[id] : setting_table[id].dflt;
 }
 
 void session_report_parameters(struct session *s)
 {
     s->reported = true;
+    for (int i = 0; i < SETTINGS_N; i++)
+        replace_string(&s->reset_value[i], s->value[i]);
     for (int i = 0; i < SETTINGS_N; i++)
         if (setting_table[i].flags & SET_REPORT)
             s->client->parameter_status(s->client->arg, setting_table[i].name, s->value[i]);

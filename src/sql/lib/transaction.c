@@ -52,7 +52,7 @@ void session__stmt_end(struct session *s)
 }
 
 /* What the new transaction begins with. */
-static void default_modes(struct session *s)
+void session__default_modes(struct session *s)
 {
     free(s->value[SETTING_transaction_isolation]);
     s->value[SETTING_transaction_isolation] = xstrdup(s->value[SETTING_default_transaction_isolation]);
@@ -66,7 +66,7 @@ enum err session__need_txn(struct session *s, struct diag *d)
     if (s->txn)
         return ERR_OK;
     if (!s->in_block)
-        default_modes(s);
+        session__default_modes(s);
     return begin(s, d);
 }
 
@@ -236,7 +236,7 @@ static enum err begin_block(struct session *s, const struct ast_options *modes, 
         return ERR_OK;
     }
     if (!s->txn)
-        default_modes(s);
+        session__default_modes(s);
     s->in_block = true;
     enum err err = session__set_modes(s, modes, false, d);
     /* the isolation level is known now; the transaction itself begins with its first statement */

@@ -81,14 +81,14 @@ static enum err reset_one(struct session *s, enum setting_id id, bool local, str
 {
     if (setting_table[id].flags & SET_READ_ONLY)
         return ERR_OK;
-    return session__set(s, id, setting_table[id].dflt, local, d);
+    return session__set(s, id, session__reset_value(s, id), local, d);
 }
 
 static enum err reset_all(struct session *s, struct diag *d)
 {
     enum err err = ERR_OK;
     for (int i = 0; i < SETTINGS_N && !err; i++)
-        if (i != SETTING_transaction_isolation && i != SETTING_transaction_read_only && strcmp(s->value[i], setting_table[i].dflt) != 0)
+        if (i != SETTING_transaction_isolation && i != SETTING_transaction_read_only && strcmp(s->value[i], session__reset_value(s, (enum setting_id)i)) != 0)
             err = reset_one(s, (enum setting_id)i, false, d);
     return err;
 }
@@ -144,6 +144,8 @@ static enum err show(struct session *s, struct prepared *p, bool describe, struc
     const int id = setting_find(p->stmt->name, strlen(p->stmt->name));
     if (id < 0)
         return unknown_setting(p->stmt->name, d);
+    if (!s->txn && !s->in_block)
+        session__default_modes(s);
     enum err err = text_begin(s, p, describe, d);
     struct text_rows t = { .s = s, .p = p, .d = d, .err = err };
     const char *value = setting_show((enum setting_id)id, s->value[id], s->arena);
