@@ -3,6 +3,7 @@
  * them.
  */
 #include "sql/lib/session_int.h"
+#include "sql/types/utf8.h"
 
 #include <stdlib.h>
 
@@ -194,7 +195,9 @@ static enum err one_field(struct copy_in *in, uint16_t i, bool is_null, struct v
     struct type_ctx ctx = in->s->func.types;
     ctx.arena = arena;
     const char *text = arena_strndup(arena, in->field.p ? (const char *)in->field.p : "", in->field.len);
-    enum err err = in->type[i]->in(&ctx, text, in->field.len, in->copy->col[i].typmod, &col[i].v[row], in->d);
+    enum err err = utf8_check(text, in->field.len, in->d);
+    if (!err)
+        err = in->type[i]->in(&ctx, text, in->field.len, in->copy->col[i].typmod, &col[i].v[row], in->d);
     if (err)
         diag_context(in->d, "COPY %s, line %" PRIu64 ", column %s: \"%.100s\"", in->copy->tree->rel[0].def->name, in->line_no,
                      in->copy->col[i].name, text);

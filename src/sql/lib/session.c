@@ -1,4 +1,5 @@
 #include "sql/lib/session_int.h"
+#include "sql/types/utf8.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -196,7 +197,9 @@ enum err session_simple_query(struct session *s, const char *sql, size_t len, st
 {
     statement_begin(s, sql);
     struct ast *ast;
-    enum err err = sql_parse(s->arena, sql, len, &ast, d);
+    enum err err = utf8_check(sql, len, d);
+    if (!err)
+        err = sql_parse(s->arena, sql, len, &ast, d);
     if (!err && ast->n == 0)
         err = s->client->empty_query(s->client->arg, d);
     for (uint32_t i = 0; !err && i < ast->n; i++)
@@ -269,7 +272,9 @@ static enum err parse_one(struct session *s, const char *name, const char *sql, 
     struct arena *arena = arena_new("prepared statement", 0);
     struct ast *ast;
     struct prepared *p;
-    enum err err = sql_parse(arena, sql, len, &ast, d);
+    enum err err = utf8_check(sql, len, d);
+    if (!err)
+        err = sql_parse(arena, sql, len, &ast, d);
     if (!err && ast->n > 1)
         err = diag_set(d, ERR_SYNTAX, "cannot insert multiple commands into a prepared statement");
     const struct ast_stmt *stmt = !err && ast->n ? &ast->v[0] : NULL;
@@ -311,7 +316,9 @@ static enum err read_param(struct session *s, struct portal *po, uint32_t i, con
     enum err err;
     if (in->format == 0) {
         const char *text = arena_strndup(po->arena, (const char *)in->p, (size_t)in->len);
-        err = t->in(&ctx, text, (size_t)in->len, -1, &po->param[i], d);
+        err = utf8_check(text, (size_t)in->len, d);
+        if (!err)
+            err = t->in(&ctx, text, (size_t)in->len, -1, &po->param[i], d);
     } else {
         const uint8_t *bytes = arena_dup(po->arena, in->p, (size_t)in->len + 1);
         err = t->recv(&ctx, bytes, (size_t)in->len, -1, &po->param[i], d);

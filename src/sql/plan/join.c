@@ -339,7 +339,7 @@ static struct item outer_join(struct qplan *qp, const struct from *f, enum join_
 {
     struct planner *pl = qp->pl;
     const struct from *l = f->left, *r = f->right;
-    struct expr_vec on = { 0 }, left_conds = { 0 }, right_conds = { 0 }, filter = { 0 }, stays = { 0 }, constant = { 0 };
+    struct expr_vec on = { 0 }, left_conds = { 0 }, right_conds = { 0 }, filter = { 0 }, stays = { 0 };
     if (type == JOIN_RIGHT) {
         l = f->right;
         r = f->left;
@@ -353,7 +353,7 @@ static struct item outer_join(struct qplan *qp, const struct from *f, enum join_
         filter = *conds;
         stays = on;
     }
-    const struct item left = join_tree(qp, l, &left_conds, &constant), right = join_tree(qp, r, &right_conds, &constant);
+    const struct item left = join_tree(qp, l, &left_conds, NULL), right = join_tree(qp, r, &right_conds, NULL);
     struct item it = { .rels = left.rels | right.rels };
     join_pair(qp, &left, &right, type, &stays, &filter, &it.paths);
     return it;
@@ -369,27 +369,39 @@ static struct item one_item(struct qplan *qp, const struct from *f, enum join_ty
     return it;
 }
 
+static void split_constant(struct planner *pl, const struct expr_vec *from, struct expr_vec *constant, struct expr_vec *rest)
+{
+    for (uint32_t i = 0; i < from->n; i++)
+        pl__push(pl, pl__rels_of(from->v[i]) == 0 ? constant : rest, from->v[i]);
+}
+
+/*
+ * Conditions that name no table decide about the whole tree: they go to *ret_constant. Below an outer join (NULL) they may empty this side alone,
+ * and become conditions of its first item.
+ */
 static struct item join_tree(struct qplan *qp, const struct from *f, const struct expr_vec *conds, struct expr_vec *ret_constant)
 {
     struct planner *pl = qp->pl;
     struct flat flat = { .conds = { 0 } };
-    struct expr_vec rest = { 0 }, several = { 0 };
+    struct expr_vec constant = { 0 }, rest = { 0 };
     struct items items = { 0 };
     append(pl, &flat.conds, conds);
     flatten(qp, f, &flat);
     items.v = PL_ARRAY(pl, struct item, flat.n);
-    rest = flat.conds;
+    split_constant(pl, &flat.conds, &constant, &rest);
+    if (ret_constant != NULL)
+        append(pl, ret_constant, &constant);
     for (uint32_t i = 0; i < flat.n; i++) {
         struct expr_vec mine = { 0 }, others = { 0 };
+        if (i == 0 && ret_constant == NULL)
+            append(pl, &mine, &constant);
         split(pl, &rest, rels_in(flat.v[i]), &mine, &others);
         items.v[items.n++] = one_item(qp, flat.v[i], flat.type[i], &mine);
         rest = others;
     }
-    for (uint32_t i = 0; i < rest.n; i++)
-        pl__push(pl, pl__rels_of(rest.v[i]) == 0 ? ret_constant : &several, rest.v[i]);
     if (items.n == 1)
         return items.v[0];
-    const struct search s = { .qp = qp, .items = &items, .conds = &several };
+    const struct search s = { .qp = qp, .items = &items, .conds = &rest };
     return items.n <= PLAN_SEARCH_MAX ? search_all(&s) : search_greedy(&s);
 }
 

@@ -8,19 +8,6 @@
 
 #define NAME_BYTES_MAX 63
 
-static enum err check_utf8(const uint8_t *p, size_t len, struct diag *d)
-{
-    size_t bad;
-    if (utf8_is_valid((const char *)p, len, &bad))
-        return ERR_OK;
-    char bytes[32];
-    size_t n = 0;
-    const size_t shown = MIN(len - bad, (size_t)utf8_char_bytes(p[bad]));
-    for (size_t i = 0; i < shown; i++)
-        n += (size_t)snprintf(bytes + n, sizeof(bytes) - n, "%s0x%02x", i ? " " : "", p[bad + i]);
-    return diag_set(d, ERR_CHARACTER, "invalid byte sequence for encoding \"UTF8\": %s", bytes);
-}
-
 enum err type__text_in(const struct type_ctx *c, const char *s, size_t len, int32_t typmod, union datum *ret, struct diag *d)
 {
     return type__str_dup(c, s, len, ret, d);
@@ -33,7 +20,7 @@ void type__text_out(const struct type_ctx *c, union datum v, struct buf *b)
 
 enum err type__text_recv(const struct type_ctx *c, const uint8_t *p, size_t len, int32_t typmod, union datum *ret, struct diag *d)
 {
-    const enum err err = check_utf8(p, len, d);
+    const enum err err = utf8_check((const char *)p, len, d);
     return err ? err : type__str_dup(c, (const char *)p, len, ret, d);
 }
 
@@ -112,14 +99,14 @@ void type__bpchar_out(const struct type_ctx *c, union datum v, struct buf *b)
 enum err type__varchar_recv(const struct type_ctx *c, const uint8_t *p, size_t len, int32_t typmod, union datum *ret,
                             struct diag *d)
 {
-    const enum err err = check_utf8(p, len, d);
+    const enum err err = utf8_check((const char *)p, len, d);
     return err ? err : type__varchar_in(c, (const char *)p, len, typmod, ret, d);
 }
 
 enum err type__bpchar_recv(const struct type_ctx *c, const uint8_t *p, size_t len, int32_t typmod, union datum *ret,
                            struct diag *d)
 {
-    const enum err err = check_utf8(p, len, d);
+    const enum err err = utf8_check((const char *)p, len, d);
     return err ? err : type__bpchar_in(c, (const char *)p, len, typmod, ret, d);
 }
 
@@ -153,7 +140,7 @@ void type__name_out(const struct type_ctx *c, union datum v, struct buf *b)
 
 enum err type__name_recv(const struct type_ctx *c, const uint8_t *p, size_t len, int32_t typmod, union datum *ret, struct diag *d)
 {
-    const enum err err = check_utf8(p, len, d);
+    const enum err err = utf8_check((const char *)p, len, d);
     if (err)
         return err;
     if (len > NAME_BYTES_MAX) {

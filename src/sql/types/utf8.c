@@ -1,6 +1,8 @@
 #include "sql/types/utf8.h"
 #include "sql/types/casemap.h"
 
+#include <stdio.h>
+
 size_t utf8_offset(const char *s, size_t len, size_t chars)
 {
     size_t i = 0;
@@ -147,4 +149,18 @@ bool utf8_is_alnum(uint32_t c)
             return true;
     }
     return false;
+}
+
+enum err utf8_check(const char *s, size_t len, struct diag *d)
+{
+    size_t bad;
+    if (utf8_is_valid(s, len, &bad))
+        return ERR_OK;
+    char bytes[32];
+    size_t n = 0;
+    const uint8_t *p = (const uint8_t *)s;
+    const size_t shown = MIN(len - bad, (size_t)utf8_char_bytes(p[bad]));
+    for (size_t i = 0; i < shown; i++)
+        n += (size_t)snprintf(bytes + n, sizeof(bytes) - n, "%s0x%02x", i ? " " : "", p[bad + i]);
+    return diag_set(d, ERR_CHARACTER, "invalid byte sequence for encoding \"UTF8\": %s", bytes);
 }

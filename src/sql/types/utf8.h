@@ -7,6 +7,7 @@
 #define SQL_TYPES_UTF8_H
 
 #include "base/base.h"
+#include "base/diag.h"
 
 /* Bytes of the character that begins with `first`; 1 for a byte that begins none. */
 static inline unsigned utf8_char_bytes(uint8_t first)
@@ -31,6 +32,9 @@ size_t utf8_offset(const char *s, size_t len, size_t chars);
 size_t utf8_clip(const char *s, size_t len, size_t max_bytes);
 /* True if the bytes are valid UTF-8 without NUL; otherwise *ret_bad is where it ends. */
 bool utf8_is_valid(const char *s, size_t len, size_t *ret_bad);
+
+/* The same as an error for the user: 22021 that shows the bytes. */
+enum err utf8_check(const char *s, size_t len, struct diag *d) MUST_CHECK;
 
 uint32_t utf8_decode(const char *s, size_t len, unsigned *ret_bytes);
 unsigned utf8_encode(uint32_t c, char out[4]);
