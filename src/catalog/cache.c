@@ -648,6 +648,34 @@ enum err catalog_name_of(struct catalog *c, struct txn *t, oid_t oid, char *sche
     return ERR_OK;
 }
 
+struct owner_search {
+    oid_t sequence, table;
+    char *column;
+};
+
+static enum err on_owner(void *arg, const struct rel_row *row, struct diag *d)
+{
+    struct owner_search *o = arg;
+    if ((oid_t)COLUMN(row, pg_attribute, rdbownedseq).i != o->sequence)
+        return ERR_OK;
+    o->table = (oid_t)COLUMN(row, pg_attribute, attrelid).i;
+    copy_name(o->column, COLUMN(row, pg_attribute, attname));
+    return ERR_OK;
+}
+
+enum err catalog_sequence_owner(struct catalog *c, struct txn *t, oid_t sequence, oid_t *ret_table, char *ret_column, struct diag *d)
+{
+    struct owner_search o = { .sequence = sequence, .column = ret_column };
+    struct catalog_read r;
+    enum err err = catalog__read_begin(c, t, &r, d);
+    if (err)
+        return err;
+    err = each(c, &r, OID_pg_attribute, OID_pg_attribute_relid_attnum_index, NULL, 0, on_owner, &o, d);
+    catalog__read_end(&r);
+    *ret_table = o.table;
+    return err;
+}
+
 /* ---- definitions of virtual tables ------------------------------------------------------------------------- */
 
 #define OID_VIRTUAL_FIRST 12000u
@@ -720,11 +748,22 @@ static enum err definition(struct catalog *c, struct txn *t, oid_t oid, struct t
     return err;
 }
 
+/*
+ * SERIALIZABLE is two-phase locking of tables: who reads keeps writers out, who writes keeps all others out, until the transaction ends.
+ * Locks come before snapshots, and each statement has its own (txn_stmt_begin()), so it sees all that was committed before its locks.
+ */
+static enum ges_mode lock_of(const struct txn *t, enum ges_mode lock)
+{
+    if (txn_isolation(t) != TXN_SERIALIZABLE || (lock != GES_MODE_CR && lock != GES_MODE_CW))
+        return lock;
+    return lock == GES_MODE_CR ? GES_MODE_PR : GES_MODE_PW;
+}
+
 enum err catalog_table_by_oid(struct catalog *c, struct txn *t, oid_t oid, enum ges_mode lock, struct table_def **ret, struct diag *d)
 {
     if (c->opt.ges && lock != GES_MODE_NL && oid >= OID_USER_FIRST) {
         const struct ges_resource res = { GES_TM, oid, 0 };
-        enum err err = ges_lock(txn_ges_owner(t), res, lock, RT_FOREVER, d);
+        enum err err = ges_lock(txn_ges_owner(t), res, lock_of(t, lock), RT_FOREVER, d);
         if (err)
             return err;
     }
@@ -758,7 +797,7 @@ enum err catalog_table(struct catalog *c, struct txn *t, const char *schema, con
             return err;
         /* dropped or renamed while we waited for the lock: look the name up again */
         if (c->opt.ges && lock != GES_MODE_NL && f.oid >= OID_USER_FIRST)
-            ges_unlock(txn_ges_owner(t), (struct ges_resource){ GES_TM, f.oid, 0 }, lock);
+            ges_unlock(txn_ges_owner(t), (struct ges_resource){ GES_TM, f.oid, 0 }, lock_of(t, lock));
         if (err == ERR_OK)
             catalog_release(c, def);
         rt_mutex_lock(&c->lock);

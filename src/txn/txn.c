@@ -110,7 +110,7 @@ static enum err too_many(struct diag *d)
     return diag_set(d, ERR_RESOURCES, "too many snapshots are open");
 }
 
-/* Higher isolation: one SCN for the whole transaction. */
+/* REPEATABLE READ: one SCN for the whole transaction. (SERIALIZABLE holds table locks instead, which come before each snapshot.) */
 static enum err begin_base(struct txn *t, struct diag *d)
 {
     t->base_slot = snap_take(t->lane);
@@ -126,7 +126,7 @@ enum err txn_stmt_begin(struct txn *t, const struct snapshot **ret, struct diag 
     struct txn_stmt *st = t->top == NULL ? &t->first : xmalloc(sizeof(*st));
     enum err err = ERR_OK;
     st->slot = UINT32_MAX;
-    if (t->iso != TXN_READ_COMMITTED) {
+    if (t->iso == TXN_REPEATABLE_READ) {
         if (!t->has_base)
             err = begin_base(t, d);
     } else {

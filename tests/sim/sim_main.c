@@ -10,7 +10,6 @@
  * --expect-failure succeeds as soon as a seed fails (a rule was taken out).
  */
 #include <execinfo.h>
-#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,9 +69,17 @@ static void on_signal(int sig)
 /* A run must not depend on where memory lies or what it held before. */
 static void disturb_memory(uint64_t seed)
 {
-    mallopt(M_PERTURB, 0x5a);
+    enum { PIECES = 20000 };
+    static void *piece[PIECES];
     void *volatile gap = malloc((size_t)(seed * 7919 % 60000) * 16 + 16);
     (void)gap;
+    for (size_t i = 0; i < PIECES; i++) {
+        const size_t bytes = 16 + (i * 7919 + seed) % 2000;
+        piece[i] = xmalloc(bytes);
+        memset(piece[i], 0x5a, bytes);
+    }
+    for (size_t i = 0; i < PIECES; i++)
+        free(piece[i]);
 }
 
 static NORETURN void run_child(const struct options *opt, const struct job *job)

@@ -37,7 +37,7 @@ static void *append_open(struct world *w)
     a->w = w;
     a->keys = (uint32_t)between(2, one_in(2) ? 5 : KEYS_MAX);
     a->clients = (uint32_t)between(3, 7);
-    a->serializable = one_in(5);
+    a->serializable = one_in(8);
     a->h = history_new(a->keys);
     a->next_value = 1;
     return a;
