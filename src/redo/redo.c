@@ -385,23 +385,29 @@ static void seal_blocks(struct redo *r, lsn_t from, lsn_t to, lsn_t used_to)
     }
 }
 
-/* Writes [from, to) in as few pieces as ring and files allow, and syncs each file touched. */
+/* Writes [from, to), which lies in one file, durably: in one piece, or in two where the ring wraps. */
+static enum err write_to_file(struct redo *r, struct log_file *lf, lsn_t from, lsn_t to, struct diag *d)
+{
+    const uint64_t offset = REDO_LOG_BLOCK + (from - lf->start);
+    const size_t to_wrap = (size_t)(r->opt.buffer_bytes - from % r->opt.buffer_bytes), len = (size_t)(to - from);
+    if (len <= to_wrap)
+        return rt_pwrite_durable(lf->f, at(r, from), len, offset, d);
+    enum err err = rt_pwrite(lf->f, at(r, from), to_wrap, offset, d);
+    if (!err)
+        err = rt_pwrite(lf->f, r->buffer, len - to_wrap, offset + to_wrap, d);
+    return err ? err : rt_fdatasync(lf->f, d);
+}
+
+/* Writes [from, to) and makes it durable, file by file. */
 static enum err write_range(struct redo *r, lsn_t from, lsn_t to, struct diag *d)
 {
     while (from < to) {
         struct log_file *lf = log_chain_find(r->chain, from);
         const lsn_t file_to = MIN(to, lf->end);
-        while (from < file_to) {
-            const uint64_t to_wrap = r->opt.buffer_bytes - from % r->opt.buffer_bytes;
-            const size_t n = (size_t)MIN(file_to - from, to_wrap);
-            const enum err err = rt_pwrite(lf->f, at(r, from), n, REDO_LOG_BLOCK + (from - lf->start), d);
-            if (err)
-                return err;
-            from += n;
-        }
-        const enum err err = rt_fdatasync(lf->f, d);
+        const enum err err = write_to_file(r, lf, from, file_to, d);
         if (err)
             return err;
+        from = file_to;
     }
     return ERR_OK;
 }

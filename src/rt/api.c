@@ -152,6 +152,18 @@ enum err rt_fdatasync(struct rt_file *f, struct diag *d)
     return rt__ops()->fdatasync(f, d);
 }
 
+enum err rt_pwrite_durable(struct rt_file *f, const void *p, size_t len, uint64_t offset, struct diag *d)
+{
+    if (rt__ops()->pwrite_durable == NULL) {
+        const enum err err = rt_pwrite(f, p, len, offset, d);
+        return err != ERR_OK ? err : rt_fdatasync(f, d);
+    }
+    rt__call();
+    check_direct(f, p, len, offset);
+    const enum err err = check_writable(f, d);
+    return err != ERR_OK ? err : rt__ops()->pwrite_durable(f, p, len, offset, d);
+}
+
 enum err rt_file_size(struct rt_file *f, uint64_t *ret_bytes, struct diag *d)
 {
     rt__call();

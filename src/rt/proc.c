@@ -2,8 +2,14 @@
  * A process as a host: worker threads and their loops.
  *
  * A worker runs fibers as long as there are any and looks for events now and
- * then; when there are none it polls for `spin_us` and then sleeps in epoll.
+ * then; when there are none it polls for a while and then sleeps in epoll.
  * Other workers wake it through an eventfd, and only if it sleeps.
+ *
+ * Polling saves the time that the system takes to wake a thread, at the price
+ * of a processor. How long a worker polls, `spin_us` at most, follows what it
+ * would have been good for lately; half of the processors at most are used for
+ * it; and it ends, for a rest, where another thread turns out to want the
+ * processor.
  */
 #include "rt/proc_int.h"
 
@@ -27,6 +33,9 @@
 #define EVENTS_MAX 128
 #define HUGE_PAGE (2u * 1024u * 1024u)
 #define CRITICAL_NICE (-15)
+#define SPIN_LEAST_SHARE 16u /* a worker polls for this part of spin_us even where it has not paid lately */
+#define SPIN_CONTENDED_US 20u /* a yield that takes longer gave the processor to another thread */
+#define SPIN_REST_US 5000u /* no polling after that */
 
 /* epoll tags below any pointer */
 enum { TAG_WAKE, TAG_RING };
@@ -122,20 +131,68 @@ static void sleep_for_events(struct proc_worker *pw)
     poll_events(pw);
 }
 
-static void idle(struct proc_worker *pw)
+/* Learns from an idle time that began at `busy_at` and has ended now. */
+static void learn_spin(struct proc_worker *pw)
+{
+    const uint64_t least = pw->spin_max / SPIN_LEAST_SHARE;
+    if (rt__ticks() - pw->busy_at <= pw->spin_max)
+        pw->spin_ticks = MIN(2 * pw->spin_ticks + 1, pw->spin_max);
+    else
+        pw->spin_ticks = MAX(pw->spin_ticks / 2, least);
+}
+
+/* False: another thread ran here, it needs the processor more. */
+static bool give_way(struct proc_worker *pw)
+{
+    const struct proc *p = proc__of(&pw->base);
+    const uint64_t before = rt__ticks();
+    sched_yield();
+    const uint64_t after = rt__ticks();
+    if (after - before <= SPIN_CONTENDED_US * p->ticks_per_us)
+        return true;
+    pw->spin_rest_until = after + SPIN_REST_US * p->ticks_per_us;
+    return false;
+}
+
+/* True: there is something to do. */
+static bool spin(struct proc_worker *pw)
 {
     struct worker *w = &pw->base;
     const struct proc *p = proc__of(w);
     for (;;) {
-        poll_events(pw);
-        if (w->runnable_count > 0 || atomic_load(&p->stop))
-            return;
-        if (rt__ticks() - pw->busy_at >= pw->spin_ticks)
-            break;
         for (int i = 0; i < 16 && atomic_load_explicit(&w->remote, memory_order_relaxed) == NULL; i++)
             rt__pause();
+        poll_events(pw);
+        if (w->runnable_count > 0 || atomic_load(&p->stop))
+            return true;
+        if (rt__ticks() - pw->busy_at >= pw->spin_ticks || !give_way(pw))
+            return false;
     }
-    sleep_for_events(pw);
+}
+
+static bool may_spin(const struct proc_worker *pw)
+{
+    const uint64_t now = rt__ticks();
+    return now - pw->busy_at < pw->spin_ticks && now >= pw->spin_rest_until;
+}
+
+static bool spin_in_turn(struct proc_worker *pw)
+{
+    struct proc *p = proc__of(&pw->base);
+    const bool found = atomic_fetch_add_explicit(&p->spinning, 1, memory_order_relaxed) < p->spinning_max && spin(pw);
+    atomic_fetch_sub_explicit(&p->spinning, 1, memory_order_relaxed);
+    return found;
+}
+
+static void idle(struct proc_worker *pw)
+{
+    struct worker *w = &pw->base;
+    poll_events(pw);
+    if (w->runnable_count > 0 || atomic_load(&proc__of(w)->stop))
+        return;
+    if (!may_spin(pw) || !spin_in_turn(pw))
+        sleep_for_events(pw);
+    learn_spin(pw);
 }
 
 static void op_notify(struct worker *w)
@@ -214,7 +271,7 @@ static enum err worker_open(struct proc *p, uint32_t index, const struct rt_opti
     rt__timers_init(&pw->timers);
     rt__worker_init(&pw->base, &p->base, critical ? RT_WORKER_CRITICAL : index, &pw->timers);
     p->base.workers[index] = &pw->base;
-    pw->spin_ticks = critical ? 0 : opt->spin_us * p->ticks_per_us;
+    pw->spin_ticks = pw->spin_max = critical ? 0 : opt->spin_us * p->ticks_per_us;
     uint64_t seed[4];
     proc__ops.random_bytes(&pw->base, seed, sizeof(seed));
     memcpy(pw->base.random, seed, sizeof(seed));
@@ -246,6 +303,12 @@ static void worker_close(struct proc_worker *pw)
     rt__timers_fini(&pw->timers);
 }
 
+static uint32_t processors(void)
+{
+    cpu_set_t set;
+    return sched_getaffinity(0, sizeof(set), &set) == 0 ? (uint32_t)CPU_COUNT(&set) : 1;
+}
+
 static struct proc *proc_new(const struct rt_options *opt)
 {
     const size_t size = ALIGN_UP(sizeof(struct proc) + (opt->workers + 1) * sizeof(struct proc_worker), (size_t)64);
@@ -256,6 +319,7 @@ static struct proc *proc_new(const struct rt_options *opt)
     p->ticks_per_us = measure_ticks_per_us();
     p->base.ops = &proc__ops;
     p->base.workers_count = opt->workers;
+    p->spinning_max = processors() > 1 ? processors() / 2 : 0;
     p->base.stacks = &p->stacks;
     p->base.turn_ticks = RT_TURN_NS / 1000 * p->ticks_per_us;
     rt__stacks_init(&p->stacks, opt->stack_bytes > 0 ? opt->stack_bytes : RT_STACK_DEFAULT);
@@ -399,6 +463,7 @@ const struct rt_ops proc__ops = {
     .pread = proc__pread,
     .pwritev = proc__pwritev,
     .fdatasync = proc__fdatasync,
+    .pwrite_durable = proc__pwrite_durable,
     .file_size = proc__file_size,
     .allocate = proc__allocate,
     .truncate = proc__truncate,

@@ -23,7 +23,7 @@ struct rt_file {
 };
 
 /* A system call for the pool: which, its arguments, its result or -errno. */
-enum call { CALL_OPEN, CALL_PREAD, CALL_PWRITEV, CALL_SYNC, CALL_SIZE, CALL_ALLOCATE, CALL_TRUNCATE, CALL_LOCK, CALL_MKDIR,
+enum call { CALL_OPEN, CALL_PREAD, CALL_PWRITEV, CALL_WRITE_SYNC, CALL_SYNC, CALL_SIZE, CALL_ALLOCATE, CALL_TRUNCATE, CALL_LOCK, CALL_MKDIR,
             CALL_RENAME, CALL_UNLINK, CALL_SYNC_DIR, CALL_LIST };
 
 struct file_call {
@@ -141,6 +141,13 @@ static int64_t size_of(int fd)
     return fstat(fd, &st) == 0 ? st.st_size : -1;
 }
 
+/* Synced if it wrote all. */
+static int64_t write_sync(int fd, const void *p, size_t len, uint64_t offset)
+{
+    const ssize_t n = pwrite(fd, p, len, (off_t)offset);
+    return n == (ssize_t)len && fdatasync(fd) != 0 ? -1 : n;
+}
+
 static int64_t make_call(struct file_call *c)
 {
     switch (c->call) {
@@ -150,6 +157,8 @@ static int64_t make_call(struct file_call *c)
         return pread(c->fd, c->p, c->len, (off_t)c->offset);
     case CALL_PWRITEV:
         return pwritev(c->fd, c->iov, (int)c->n, (off_t)c->offset);
+    case CALL_WRITE_SYNC:
+        return write_sync(c->fd, c->p, c->len, c->offset);
     case CALL_SYNC:
         return fdatasync(c->fd);
     case CALL_SIZE:
@@ -248,6 +257,28 @@ enum err proc__pwritev(struct rt_file *f, const struct rt_iov *iov, unsigned n, 
             continue;
         if (r <= 0)
             return diag_wrap(d, rt__errno(d, r == 0 ? EIO : (int)-r, "write", f->common.path),
+                             "file: %zu bytes at offset %" PRIu64, len, offset);
+        done += (size_t)r;
+    }
+    return ERR_OK;
+}
+
+static int64_t write_and_sync(int fd, const void *p, size_t len, uint64_t offset)
+{
+    if (has_ring())
+        return proc__ring_write_sync(fd, p, len, offset);
+    return blocking(&(struct file_call){ .call = CALL_WRITE_SYNC, .fd = fd, .p = (void *)(uintptr_t)p, .len = len, .offset = offset });
+}
+
+/* An incomplete write is followed by the rest; the sync after that covers the whole file. */
+enum err proc__pwrite_durable(struct rt_file *f, const void *p, size_t len, uint64_t offset, struct diag *d)
+{
+    for (size_t done = 0; done < len;) {
+        const int64_t r = write_and_sync(f->fd, (const uint8_t *)p + done, len - done, offset + done);
+        if (try_again(r))
+            continue;
+        if (r <= 0)
+            return diag_wrap(d, rt__errno(d, r == 0 ? EIO : (int)-r, "durable write", f->common.path),
                              "file: %zu bytes at offset %" PRIu64, len, offset);
         done += (size_t)r;
     }

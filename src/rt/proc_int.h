@@ -79,7 +79,9 @@ struct proc_worker {
     struct timers timers;
     pthread_t thread;
     int epoll_fd, wake_fd;
-    uint64_t spin_ticks; /* polls this long before it sleeps */
+    uint64_t spin_max; /* polls this long at most before it sleeps */
+    uint64_t spin_ticks; /* ... and this long at present */
+    uint64_t spin_rest_until; /* others want the processor: no polling before this */
     uint64_t busy_at; /* ticks of the last turn */
     uint64_t polled_at;
     uint32_t turns; /* since the last poll */
@@ -95,6 +97,8 @@ struct proc {
     struct pool offload; /* rt_offload() */
     struct pollee_pool pollees;
     uint64_t ticks_per_us;
+    _Atomic uint32_t spinning; /* workers that poll or would like to */
+    uint32_t spinning_max;
     _Atomic bool stop;
     struct proc_worker workers[]; /* the critical one is last */
 };
@@ -116,6 +120,7 @@ void proc__ring_reap(struct proc_worker *pw);
 /* Result of the system call, or -errno. */
 int64_t proc__ring_read(int fd, void *p, size_t len, uint64_t offset) MAY_YIELD;
 int64_t proc__ring_writev(int fd, const struct iovec *iov, unsigned n, uint64_t offset) MAY_YIELD;
+int64_t proc__ring_write_sync(int fd, const void *p, size_t len, uint64_t offset) MAY_YIELD; /* synced if it wrote all */
 int64_t proc__ring_fdatasync(int fd) MAY_YIELD;
 
 enum err proc__open(const char *path, unsigned flags, struct rt_file **ret, struct diag *d);
@@ -123,6 +128,7 @@ void proc__close(struct rt_file *f);
 enum err proc__pread(struct rt_file *f, void *p, size_t len, uint64_t offset, size_t *ret_got, struct diag *d);
 enum err proc__pwritev(struct rt_file *f, const struct rt_iov *iov, unsigned n, uint64_t offset, struct diag *d);
 enum err proc__fdatasync(struct rt_file *f, struct diag *d);
+enum err proc__pwrite_durable(struct rt_file *f, const void *p, size_t len, uint64_t offset, struct diag *d);
 enum err proc__file_size(struct rt_file *f, uint64_t *ret_bytes, struct diag *d);
 enum err proc__allocate(struct rt_file *f, uint64_t offset, uint64_t len, struct diag *d);
 enum err proc__truncate(struct rt_file *f, uint64_t len, struct diag *d);

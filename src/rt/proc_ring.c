@@ -55,29 +55,43 @@ void proc__ring_reap(struct proc_worker *pw)
     }
 }
 
-static struct io_uring_sqe *get_sqe(struct proc_worker *pw)
+/* Room for `n` requests that must go out together. */
+static void make_room(struct proc_worker *pw, unsigned n)
 {
-    for (;;) {
-        struct io_uring_sqe *sqe = io_uring_get_sqe(&pw->ring);
-        if (sqe != NULL)
-            return sqe;
+    while (io_uring_sq_space_left(&pw->ring) < n) {
         proc__ring_submit(pw);
-        if (io_uring_sq_space_left(&pw->ring) == 0)
+        if (io_uring_sq_space_left(&pw->ring) < n)
             rt_yield();
     }
 }
 
+static struct io_uring_sqe *get_sqe(struct proc_worker *pw)
+{
+    make_room(pw, 1);
+    return io_uring_get_sqe(&pw->ring);
+}
+
+static void enqueue(struct proc_worker *pw, struct io_uring_sqe *sqe, struct ring_op *op)
+{
+    io_uring_sqe_set_data(sqe, op);
+    pw->unsubmitted++;
+}
+
 /* The log writer's requests go out at once, others with the next poll. */
+static int64_t wait_for(struct proc_worker *pw, struct ring_op *op, const char *what)
+{
+    if (rt__f()->prio == RT_PRIO_HIGH)
+        proc__ring_submit(pw);
+    rt__lock(&op->spin);
+    (void)rt__wait(&op->waiter, &op->spin, RT_FOREVER, false, what);
+    return op->result;
+}
+
 static int64_t run(struct proc_worker *pw, struct io_uring_sqe *sqe, const char *what)
 {
     struct ring_op op = { 0 };
-    io_uring_sqe_set_data(sqe, &op);
-    pw->unsubmitted++;
-    if (rt__f()->prio == RT_PRIO_HIGH)
-        proc__ring_submit(pw);
-    rt__lock(&op.spin);
-    (void)rt__wait(&op.waiter, &op.spin, RT_FOREVER, false, what);
-    return op.result;
+    enqueue(pw, sqe, &op);
+    return wait_for(pw, &op, what);
 }
 
 int64_t proc__ring_read(int fd, void *p, size_t len, uint64_t offset)
@@ -105,4 +119,24 @@ int64_t proc__ring_fdatasync(int fd)
     struct io_uring_sqe *sqe = get_sqe(pw);
     io_uring_prep_fsync(sqe, fd, IORING_FSYNC_DATASYNC);
     return run(pw, sqe, "file sync");
+}
+
+/* Linked: the kernel goes from the one to the other without this thread. After an incomplete write there is no sync. */
+int64_t proc__ring_write_sync(int fd, const void *p, size_t len, uint64_t offset)
+{
+    struct proc_worker *pw = proc__pw(rt__w());
+    struct ring_op write = { 0 }, sync = { 0 };
+    const unsigned some = (unsigned)MIN(len, (size_t)1 << 30);
+    make_room(pw, 2);
+    struct io_uring_sqe *sqe = io_uring_get_sqe(&pw->ring);
+    io_uring_prep_write(sqe, fd, p, some, offset);
+    sqe->flags |= IOSQE_IO_LINK;
+    enqueue(pw, sqe, &write);
+    sqe = io_uring_get_sqe(&pw->ring);
+    io_uring_prep_fsync(sqe, fd, IORING_FSYNC_DATASYNC);
+    enqueue(pw, sqe, &sync);
+    const int64_t synced = wait_for(pw, &sync, "file write and sync");
+    if (write.result != (int32_t)some)
+        return write.result;
+    return synced < 0 ? synced : (int64_t)some;
 }

@@ -25,7 +25,7 @@ enum rt_backend { RT_AUTO, RT_URING, RT_EPOLL };
 struct rt_options {
     enum rt_backend backend; /* RT_AUTO: uring, and epoll where the kernel forbids it */
     uint32_t workers; /* 1..RT_WORKERS_MAX; worker numbers 0..workers-1 run SQL and services */
-    uint32_t spin_us; /* an idle worker polls this long before it sleeps */
+    uint32_t spin_us; /* an idle worker polls this long at most before it sleeps; less where it does not pay */
     size_t stack_bytes; /* default stack of a fiber; 0: 256 KiB */
 };
 #define RT_WORKERS_MAX 64
@@ -193,6 +193,8 @@ struct rt_iov {
 };
 enum err rt_pwritev(struct rt_file *f, const struct rt_iov *iov, unsigned n, uint64_t offset, struct diag *d) MAY_YIELD MUST_CHECK;
 enum err rt_fdatasync(struct rt_file *f, struct diag *d) MAY_YIELD MUST_CHECK;
+/* rt_pwrite() and rt_fdatasync() in one, for these bytes: once it returns they survive a crash. */
+enum err rt_pwrite_durable(struct rt_file *f, const void *p, size_t len, uint64_t offset, struct diag *d) MAY_YIELD MUST_CHECK;
 enum err rt_file_size(struct rt_file *f, uint64_t *ret_bytes, struct diag *d) MAY_YIELD MUST_CHECK;
 enum err rt_allocate(struct rt_file *f, uint64_t offset, uint64_t len, struct diag *d) MAY_YIELD MUST_CHECK; /* zeroed space, extends */
 enum err rt_truncate(struct rt_file *f, uint64_t len, struct diag *d) MAY_YIELD MUST_CHECK;

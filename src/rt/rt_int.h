@@ -266,6 +266,7 @@ struct rt_ops {
     void (*close)(struct rt_file *f);
     enum err (*pread)(struct rt_file *f, void *p, size_t len, uint64_t offset, size_t *ret_got, struct diag *d);
     enum err (*pwritev)(struct rt_file *f, const struct rt_iov *iov, unsigned n, uint64_t offset, struct diag *d);
+    enum err (*pwrite_durable)(struct rt_file *f, const void *p, size_t len, uint64_t offset, struct diag *d); /* NULL: write, then sync */
     enum err (*fdatasync)(struct rt_file *f, struct diag *d);
     enum err (*file_size)(struct rt_file *f, uint64_t *ret_bytes, struct diag *d);
     enum err (*allocate)(struct rt_file *f, uint64_t offset, uint64_t len, struct diag *d);
