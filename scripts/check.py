@@ -165,6 +165,7 @@ def build_and_run(flavour, wanted, **more):
 
 
 def part_layers():
+    """Use-lists, symbols, links, purity of the cores."""
     if not build('release'):
         return
     began = time.monotonic()
@@ -189,20 +190,53 @@ def part_docs():
 
 
 def part_unit():
+    """Unit tests and fuzz targets under ASan and UBSan."""
     build_and_run('asan', lambda t: suites_of(t) & {'unit', 'fuzz'})
 
 
 def part_threads():
+    """What runs on several threads, under TSan."""
     build_and_run('tsan', lambda t: any(fnmatch.fnmatch(t['name'], p) for p in THREADED_TESTS))
 
 
 def part_mutations():
+    """Rules taken out one by one: some test has to notice."""
     build_and_run('mutations', lambda t: 'mutation' in suites_of(t))
+    script = 'tests/sim/mutations.sh'
+    if not os.path.exists(os.path.join(ROOT, script)) or not build('mutations', ['tests/sim/sim_run']):
+        return
+    began = time.monotonic()
+    _, output = run([script, 'build/mutations'], 1800)
+    caught = re.findall(r'^(\S+) +caught', output, re.M)
+    missed = re.findall(r'^(\S+) +NOT caught', output, re.M)
+    for rule in missed or ([] if caught else ['any rule']):
+        totals.bad('simulation without %s: not noticed' % rule, 0, '%s build/mutations 60 %s' % (script, rule), '' if caught else output)
+    totals.ok('simulation without one rule', time.monotonic() - began, len(caught))
 
 
 def part_sim():
-    if os.path.exists(os.path.join(ROOT, 'tests/sim/meson.build')):
-        build_and_run('mutations', lambda t: 'sim' in suites_of(t))
+    """Whole clusters in one process, a run a seed."""
+    if not os.path.exists(os.path.join(ROOT, 'tests/sim/meson.build')):
+        return
+    build_and_run('mutations', lambda t: 'sim' in suites_of(t) and t['name'] != 'sim/seeds')
+    program = 'build/mutations/tests/sim/sim_run'
+    began = time.monotonic()
+    status, output = run([program, '--seeds', '1-%d' % SEEDS, '--jobs', str(CORES)], 1800)
+    seconds = time.monotonic() - began
+    found = re.search(r'^(\d+) runs, (\d+) failed: .*', output, re.M)
+    runs, failed = (int(found.group(1)), int(found.group(2))) if found else (0, 1)
+    if status == 0 and not failed:
+        print(found.group(0))
+        totals.ok('simulation, %d seeds' % runs, seconds, runs)
+        return
+    for seed, why in re.findall(r'^seed (\d+) (FAILED: .*)', output, re.M):
+        failed -= 1
+        first = output.find('seed %s FAILED' % seed)
+        totals.bad('simulation, seed %s' % seed, 0, 'scripts/build.sh mutations -- tests/sim/sim_run && %s --seeds %s --verbose' % (program, seed),
+                   output[max(0, first - 3000):first] + why)
+    totals.ok('simulation, %d seeds' % runs, seconds, runs - int(found.group(2)) if found else 0)
+    if failed > 0:
+        totals.bad('simulation', seconds, '%s --seeds 1-%d --jobs %d' % (program, SEEDS, CORES), output, failed=failed)
 
 
 def part_process():
