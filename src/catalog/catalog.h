@@ -186,6 +186,8 @@ enum err catalog_drop_constraint(struct catalog *c, struct txn *t, struct table_
 enum err catalog_add_check(struct catalog *c, struct txn *t, struct table_def *table, const struct check_def *check, struct diag *d) MAY_YIELD MUST_CHECK;
 enum err catalog_create_sequence(struct catalog *c, struct txn *t, const char *schema, const char *name, struct sequence_def *def, oid_t owner_table,
                                  int16_t owner_attnum, oid_t *ret, struct diag *d) MAY_YIELD MUST_CHECK;
+/* The column that owns a sequence (serial, OWNED BY); table 0: none does. */
+enum err catalog_sequence_owner(struct catalog *c, struct txn *t, oid_t sequence, oid_t *ret_table, char *ret_column, struct diag *d) MAY_YIELD MUST_CHECK;
 enum err catalog_drop_sequence(struct catalog *c, struct txn *t, oid_t oid, struct diag *d) MAY_YIELD MUST_CHECK;
 /* ANALYZE's result (relpages, reltuples, column statistics). */
 enum err catalog_set_stats(struct catalog *c, struct txn *t, struct table_def *table, double pages, double tuples, const struct column_stats *cols,

@@ -440,9 +440,16 @@ static const struct func *find_function(struct an *an, const char *name, const o
     return choose(c, n, in, nargs, ret_any);
 }
 
+/* pg_typeof(): known here already, whatever the value. */
+static struct expr *type_name_const(struct an *an, const struct expr *arg, int location)
+{
+    const char *name = an__type_name(an, arg->type);
+    return an__const(an, TYPE_TEXT, datum_str(name, strlen(name)), location);
+}
+
 struct expr *an__function(struct an *an, const char *schema, const char *name, struct expr **args, uint32_t nargs, int location)
 {
-    oid_t in[FUNC_ARGS_MAX];
+    oid_t in[FUNC_ARGS_MAX] = { 0 };
     if (nargs > FUNC_ARGS_MAX)
         an__fail(an, ERR_TOO_MANY_ARGUMENTS, location, "cannot pass more than %d arguments to a function", FUNC_ARGS_MAX);
     for (uint32_t i = 0; i < nargs; i++)
@@ -450,6 +457,8 @@ struct expr *an__function(struct an *an, const char *schema, const char *name, s
     const bool ours = schema == NULL || strcmp(schema, "pg_catalog") == 0;
     const char *full = schema != NULL ? arena_printf(an->arena, "%s.%s", schema, name) : name;
     bool any = false;
+    if (ours && nargs == 1 && strcmp(name, "pg_typeof") == 0)
+        return type_name_const(an, args[0], location);
     const struct func *fn = ours ? find_function(an, name, in, nargs, &any) : NULL;
     if (fn == NULL && ours && nargs == 1) {
         struct expr *cast = function_as_cast(an, name, args[0], location);

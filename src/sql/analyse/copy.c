@@ -34,9 +34,9 @@ static char option_char(struct an *an, const struct ast_option *o)
 {
     const char *s = option_text(an, o);
     if (strlen(s) != 1)
-        an__fail(an, ERR_FEATURE, o->location, "COPY %s must be a single one-byte character", o->name);
+        an__fail(an, ERR_FEATURE, -1, "COPY %s must be a single one-byte character", o->name);
     if (*s == '\n' || *s == '\r')
-        an__fail(an, ERR_PARAMETER_VALUE, o->location, "COPY %s cannot be newline or carriage return", o->name);
+        an__fail(an, ERR_PARAMETER_VALUE, -1, "COPY %s cannot be newline or carriage return", o->name);
     return *s;
 }
 
@@ -110,9 +110,9 @@ static void check_options(struct an *an, const struct copy *c)
         an__fail(an, ERR_FEATURE, -1, "cannot specify HEADER in BINARY mode");
     if (!csv && strchr("\\.abcdefghijklmnopqrstuvwxyz0123456789", c->delimiter) != NULL)
         an__fail(an, ERR_PARAMETER_VALUE, -1, "COPY delimiter cannot be \"%c\"", c->delimiter);
-    if (!csv && c->quote != '"')
+    if (!csv && c->quote != 0)
         an__fail(an, ERR_FEATURE, -1, "COPY quote available only in CSV mode");
-    if (!csv && c->escape != 0 && c->escape != '"')
+    if (!csv && c->escape != 0)
         an__fail(an, ERR_FEATURE, -1, "COPY escape available only in CSV mode");
     if (csv && c->delimiter == c->quote)
         an__fail(an, ERR_PARAMETER_VALUE, -1, "COPY delimiter and quote must be different");
@@ -128,7 +128,6 @@ static void check_options(struct an *an, const struct copy *c)
 
 static void options(struct an *an, struct copy *c, const struct ast_options *o)
 {
-    c->quote = '"';
     for (uint32_t i = 0; i < o->n; i++) {
         for (uint32_t j = 0; j < i; j++)
             if (strcmp(o->v[i].name, o->v[j].name) == 0)
@@ -139,7 +138,9 @@ static void options(struct an *an, struct copy *c, const struct ast_options *o)
         c->delimiter = c->format == COPY_CSV ? ',' : '\t';
     if (c->null_text == NULL)
         c->null_text = c->format == COPY_CSV ? "" : "\\N";
-    if (c->escape == 0)
+    if (c->format == COPY_CSV && c->quote == 0)
+        c->quote = '"';
+    if (c->format == COPY_CSV && c->escape == 0)
         c->escape = c->quote;
     check_options(an, c);
 }

@@ -417,6 +417,25 @@ static enum err analyse_tables(struct session *s, const struct ddl *ddl, struct 
     return err;
 }
 
+static enum err check_sequence_owner(struct session *s, oid_t sequence, struct diag *d)
+{
+    struct catalog *c = session_catalog(s);
+    char column[NAME_MAX_BYTES + 1], schema[NAME_MAX_BYTES + 1], name[NAME_MAX_BYTES + 1] = "", table_name[NAME_MAX_BYTES + 1] = "";
+    oid_t table;
+    bool found;
+    enum err err = catalog_sequence_owner(c, s->txn, sequence, &table, column, d);
+    if (err || !table)
+        return err;
+    err = catalog_name_of(c, s->txn, sequence, schema, name, &found, d);
+    if (!err)
+        err = catalog_name_of(c, s->txn, table, schema, table_name, &found, d);
+    if (err)
+        return err;
+    diag_set(d, ERR_DEPENDENT_OBJECTS, "cannot drop sequence %s because other objects depend on it", name);
+    diag_detail(d, "default value for column %s of table %s depends on sequence %s", column, table_name, name);
+    return diag_hint(d, "Use DROP ... CASCADE to drop the dependent objects too.");
+}
+
 static enum err run_ddl(struct session *s, const struct ddl *ddl, struct diag *d)
 {
     struct catalog *c = session_catalog(s);
@@ -438,8 +457,11 @@ static enum err run_ddl(struct session *s, const struct ddl *ddl, struct diag *d
             err = catalog_drop_index(c, s->txn, ddl->drop.table[i], ddl->drop.oid[i], d);
         return err;
     case DDL_DROP_SEQUENCE:
-        for (uint16_t i = 0; i < ddl->drop.n && !err; i++)
-            err = catalog_drop_sequence(c, s->txn, ddl->drop.oid[i], d);
+        for (uint16_t i = 0; i < ddl->drop.n && !err; i++) {
+            err = check_sequence_owner(s, ddl->drop.oid[i], d);
+            if (!err)
+                err = catalog_drop_sequence(c, s->txn, ddl->drop.oid[i], d);
+        }
         return err;
     case DDL_TRUNCATE:
         for (uint16_t i = 0; i < ddl->drop.n && !err; i++)

@@ -51,6 +51,16 @@ select * from j3 where a in (select a from j1) order by x;
 select * from j3 where a not in (select a from j1 where a is not null) order by x;
 select * from j3 where a not in (select a from j1) order by x;
 select * from j3 where not exists (select 1 from j1 where j1.a = j3.a) order by x;
+-- Conditions without columns, below and beside outer joins.
+select j1.b, j2.c, j3.x from j1 join j2 on j1.a = j2.a and false left join j3 on j3.a = j1.a order by 1, 2, 3;
+select j1.b, j2.c, j3.x from j3 left join (j1 join j2 on j1.a = j2.a and false) on j3.a = j1.a order by 3;
+select j1.b, j2.c, j3.x from j3 full join (j1 join j2 on j1.a = j2.a and 1 > 2) on j3.a = j1.a order by 3;
+select j1.b, j2.c, j3.x from (j1 join j2 on j1.a = j2.a and 'x' like 'y%') full join j3 on j3.a = j1.a order by 3;
+select j1.b, j2.c from j1 left join j2 on j1.a = j2.a and null order by 1, 2;
+select j1.b, j2.c from j1 right join j2 on j1.a = j2.a and false order by 2;
+select count(*) from j1 left join j2 on true where 1 = 2;
+select count(*) from j1 join j2 on (select false);
+select j3.x, j1.b from j3 left join j1 on j1.a = j3.a and exists (select 1 from j2 where a = 99) order by 1;
 create index on j1 (a);
 create index on j2 (a);
 set enable_hashjoin = off;
