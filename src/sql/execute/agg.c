@@ -8,6 +8,7 @@
  */
 #include "base/hash.h"
 #include "sql/execute/exec_int.h"
+#include "sql/execute/sort.h"
 #include "sql/execute/spill.h"
 
 #define CARRY_BYTES (1u << 20) /* sorted input: memory of finished groups is given back in pieces of this */
@@ -20,7 +21,12 @@ struct group {
     max_align_t state[];
 };
 
-/* DISTINCT: the values that one aggregate has seen, by group. */
+/*
+ * DISTINCT: the values that one aggregate has seen, by group. An aggregate of two arguments (string_agg) depends on the order of its values:
+ * it is given them in the end, sorted.
+ */
+enum { SEEN_VALUE, SEEN_GROUP, SEEN_NEXT /* of the group, a pointer */, SEEN_SECOND, SEEN_COLUMNS };
+
 struct seen {
     const struct type *type;
     struct record_type record;
@@ -33,6 +39,12 @@ struct call {
     size_t offset; /* of its state in a group's */
     struct xp *arg, *arg2, *filter;
     struct seen *seen; /* DISTINCT */
+    bool sorted; /* the group's state begins with the list of its values */
+};
+
+struct value_list {
+    alignas(max_align_t) struct record *first;
+    size_t n;
 };
 
 /* Rows of groups that wait for their turn. */
@@ -87,6 +99,8 @@ static void init_call(struct agg *a, struct call *c, const struct agg_call *plan
 {
     struct exec *e = a->n.e;
     c->plan = plan;
+    c->sorted = plan->distinct && plan->arg2;
+    a->state_bytes += c->sorted ? sizeof(struct value_list) : 0;
     c->offset = a->state_bytes;
     a->state_bytes += ALIGN_UP(plan->agg->state_bytes, alignof(max_align_t));
     c->arg = exec__xp_new(e, plan->arg, VEC_ROWS);
@@ -97,8 +111,8 @@ static void init_call(struct agg *a, struct call *c, const struct agg_call *plan
     a->has_seen = true;
     c->seen = ARENA_NEW(e->arena, struct seen);
     c->seen->type = type_by_oid(plan->arg->type);
-    const oid_t types[2] = { plan->arg->type, TYPE_INT8 };
-    exec__record_type_init(e, &c->seen->record, 2, types);
+    const oid_t types[SEEN_COLUMNS] = { plan->arg->type, TYPE_INT8, TYPE_INT8, plan->arg2 ? plan->arg2->type : TYPE_INT8 };
+    exec__record_type_init(e, &c->seen->record, SEEN_COLUMNS, types);
 }
 
 static enum err agg_init(struct node *n, struct diag *d)
@@ -379,43 +393,83 @@ static enum err grow_seen(struct agg *a, struct seen *s, struct diag *d)
     return ERR_OK;
 }
 
-static enum err see(struct agg *a, struct seen *s, uint64_t group, union datum v, bool *ret_new, struct diag *d)
+static enum err see(struct agg *a, const struct call *c, struct group *g, const struct vec *const *args, uint32_t row, bool *ret_new, struct diag *d)
 {
+    struct seen *s = c->seen;
     enum err err = grow_seen(a, s, d);
     if (err)
         return err;
-    const uint64_t hash = hash_u64(s->type->hash(v) + hash_u64(group));
+    const union datum v = args[0]->v[vec_row(args[0], row)];
+    const uint64_t hash = hash_u64(s->type->hash(v) + hash_u64(g->no));
+    *ret_new = false;
     for (const struct record *r = s->bucket[hash & s->mask]; r; r = r->next)
-        if (r->hash == hash && (uint64_t)r->v[1].i == group && s->type->cmp(r->v[0], v) == 0) {
-            *ret_new = false;
+        if (r->hash == hash && (uint64_t)r->v[SEEN_GROUP].i == g->no && s->type->cmp(r->v[SEEN_VALUE], v) == 0)
             return ERR_OK;
-        }
-    const union datum row[2] = { v, datum_int((int64_t)group) };
-    struct record *r = exec__record_of_row(&s->record, a->arena[a->turn], row, (const uint8_t[2]){ 0, 0 });
+    union datum of[SEEN_COLUMNS] = { v, datum_int((int64_t)g->no) };
+    uint8_t null[SEEN_COLUMNS] = { 0 };
+    struct value_list *list = (struct value_list *)((char *)g->state + c->offset) - 1;
+    if (c->sorted) {
+        of[SEEN_NEXT] = datum_int((int64_t)(intptr_t)list->first);
+        of[SEEN_SECOND] = args[1]->v[vec_row(args[1], row)];
+        null[SEEN_SECOND] = args[1]->null[vec_row(args[1], row)];
+    }
+    struct record *r = exec__record_of_row(&s->record, a->arena[a->turn], of, null);
     if (!r)
         return no_memory(a, d);
     r->hash = hash;
     r->next = s->bucket[hash & s->mask];
     s->bucket[hash & s->mask] = r;
     s->n++;
-    *ret_new = true;
+    if (c->sorted) {
+        list->first = r;
+        list->n++;
+    }
+    *ret_new = !c->sorted;
     return ERR_OK;
 }
 
 /* DISTINCT: leaves the rows whose value is new to their group. NULLs count for no aggregate with an argument. */
-static enum err only_new(struct agg *a, struct seen *s, const struct vec *v, struct sel *sel, struct diag *d)
+static enum err only_new(struct agg *a, const struct call *c, const struct vec *const *args, struct sel *sel, struct diag *d)
 {
     uint32_t n = 0;
     for (uint32_t k = 0; k < sel->n; k++) {
-        const uint32_t i = sel_row(sel, k), at = vec_row(v, i);
+        const uint32_t i = sel_row(sel, k);
         bool is_new = false;
-        enum err err = v->null[at] ? ERR_OK : see(a, s, a->of_row[i]->no, v->v[at], &is_new, d);
+        enum err err = args[0]->null[vec_row(args[0], i)] ? ERR_OK : see(a, c, a->of_row[i], args, i, &is_new, d);
         if (err)
             return err;
         a->rows[n] = (uint16_t)i;
         n += is_new;
     }
     *sel = (struct sel){ a->rows, n };
+    return ERR_OK;
+}
+
+/* In the end: a group's distinct values in their order. */
+static enum err accumulate_sorted(struct agg *a, const struct call *c, struct group *g, struct diag *d)
+{
+    static const struct sort_key by_value = { .col = SEEN_VALUE };
+    struct exec *e = a->n.e;
+    void *state = (char *)g->state + c->offset;
+    const struct value_list *list = (const struct value_list *)state - 1;
+    const struct order_by order = { &c->seen->record, 1, &by_value, &c->seen->type };
+    struct record **r = arena_try_alloc(a->n.arena, (list->n + 1) * sizeof *r);
+    if (!r)
+        return no_memory(a, d);
+    size_t n = 0;
+    for (struct record *x = list->first; x; x = (struct record *)(intptr_t)x->v[SEEN_NEXT].i)
+        r[n++] = x;
+    exec__sort_records(&order, r, n);
+    for (size_t i = 0; i < n; i++) {
+        const uint8_t *null = record_nulls(&c->seen->record, r[i]);
+        struct value v, second;
+        value_set(&v, r[i]->v[SEEN_VALUE], false);
+        value_set(&second, r[i]->v[SEEN_SECOND], null[SEEN_SECOND]);
+        const struct vec *args[2] = { &v.vec, &second.vec };
+        enum err err = c->plan->agg->accumulate(&e->func, &(struct sel){ NULL, 1 }, &state, args, a->arena[a->turn]);
+        if (err)
+            return err;
+    }
     return ERR_OK;
 }
 
@@ -431,7 +485,7 @@ static enum err accumulate(struct agg *a, struct call *call, const struct batch 
     if (!err && call->arg2)
         err = exec__xp_eval(&c, call->arg2, &sel, &args[1]);
     if (!err && call->seen)
-        err = only_new(a, call->seen, args[0], &sel, d);
+        err = only_new(a, call, args, &sel, d);
     if (err || sel.n == 0)
         return err;
     for (uint32_t k = 0; k < sel.n; k++)
@@ -451,7 +505,7 @@ static enum err take_batch(struct agg *a, const struct batch *b, struct diag *d)
 
 /* ---- results ------------------------------------------------------------------------------------------ */
 
-static enum err give_groups(struct agg *a, struct group *const *g, uint32_t n, struct batch *ret)
+static enum err give_groups(struct agg *a, struct group *const *g, uint32_t n, struct batch *ret, struct diag *d)
 {
     struct exec *e = a->n.e;
     arena_reset(exec__node_arena(&a->n));
@@ -464,7 +518,9 @@ static enum err give_groups(struct agg *a, struct group *const *g, uint32_t n, s
         for (uint16_t i = 0; i < a->nagg; i++) {
             struct vec *v = exec__vec_at(a->col, a->ngroup + i);
             bool null = true;
-            enum err err = a->call[i].plan->agg->finish(&e->func, (const char *)g[k]->state + a->call[i].offset, &v->v[k], &null);
+            enum err err = a->call[i].sorted ? accumulate_sorted(a, &a->call[i], g[k], d) : ERR_OK;
+            if (!err)
+                err = a->call[i].plan->agg->finish(&e->func, (const char *)g[k]->state + a->call[i].offset, &v->v[k], &null);
             if (err)
                 return err;
             v->null[k] = null;
@@ -527,6 +583,7 @@ static bool take_part(struct agg *a)
 static enum err build(struct agg *a, struct diag *d)
 {
     struct group *g;
+    bool any = false;
     exec__node_arena(&a->n);
     if (a->ngroup == 0) {
         enum err err = add_group(a, 0, 0, &g, d);
@@ -542,11 +599,14 @@ static enum err build(struct agg *a, struct diag *d)
             return err;
         if (b.sel.n == 0)
             break;
+        any = true;
         arena_reset(a->n.arena);
         err = take_batch(a, &b, d);
         if (err)
             return err;
     }
+    if (a->ngroup == 0 && a->strategy != AGG_PLAIN && !any)
+        a->ngroups = 0; /* GROUP BY constants: without rows there is no group */
     end_cutting(a);
     return ERR_OK;
 }
@@ -562,7 +622,7 @@ static enum err built_next(struct agg *a, struct batch *ret, struct diag *d)
             const uint32_t n = (uint32_t)MIN(a->ngroups - a->given, (size_t)VEC_ROWS);
             err = exec__breathe(d);
             if (!err)
-                err = give_groups(a, a->list + a->given, n, ret);
+                err = give_groups(a, a->list + a->given, n, ret, d);
             a->given += n;
             if (err || ret->sel.n > 0)
                 return err;
@@ -613,7 +673,7 @@ static enum err sorted_next(struct agg *a, struct batch *ret, struct diag *d)
         const size_t done = a->ended ? a->ngroups : a->ngroups - 1;
         *ret = (struct batch){ 0 };
         if (!err && done)
-            err = give_groups(a, a->list, (uint32_t)done, ret);
+            err = give_groups(a, a->list, (uint32_t)done, ret, d);
         if (err || ret->sel.n > 0)
             return err;
     }
