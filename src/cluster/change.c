@@ -208,10 +208,19 @@ static void feed(struct cluster *c, const struct view_event *ev)
 
 /* ---- housekeeping ------------------------------------------------------------------- */
 
-/* Peers that neither belong to the view nor to a change, and whose session has ended or whose heart has stopped. */
+/* One that is only silent may be busy: where one side forgets a session, the other one's is broken. */
+static bool is_gone(struct cluster *c, const struct view_event *ev)
+{
+    struct diag ignored;
+    bool held = true;
+    return ic_peer_has_ended(c->ic, (struct ic_peer_id){ ev->from, ev->incarnation }) ||
+           (voting_is_held(c->voting, ev->from, &held, &ignored) == ERR_OK && !held);
+}
+
+/* Peers that neither belong to the view nor to a change, and whose session or process has ended. */
 static void after_failure(struct cluster *c, const struct view_event *ev)
 {
-    if (!(view_participants(c->core) & (UINT64_C(1) << (ev->from - 1))))
+    if (!(view_participants(c->core) & (UINT64_C(1) << (ev->from - 1))) && is_gone(c, ev))
         cluster__drop_peer(c, ev->from, ev->incarnation);
 }
 

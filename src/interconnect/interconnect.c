@@ -172,6 +172,16 @@ bool ic_peer_is_up(const struct interconnect *ic_, node_no node)
     return up;
 }
 
+bool ic_peer_has_ended(const struct interconnect *ic_, struct ic_peer_id id)
+{
+    struct interconnect *ic = (struct interconnect *)(uintptr_t)ic_; /* for the lock alone */
+    rt_spin_lock(&ic->spin);
+    const struct peer *p = ic->nodes[id.node].peer;
+    const bool ended = p == NULL || p->id.incarnation != id.incarnation || p->state == PEER_LOST;
+    rt_spin_unlock(&ic->spin);
+    return ended;
+}
+
 /* ---- open and close ------------------------------------------------------------ */
 
 static enum err check_options(const struct ic_options *o, struct diag *d)

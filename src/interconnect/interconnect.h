@@ -75,6 +75,7 @@ void ic_set_handler(struct interconnect *ic, enum ic_kind kind, ic_handler *fn, 
 enum err ic_peer_add(struct interconnect *ic, struct ic_peer_id peer, const char *address, struct diag *d) MUST_CHECK;
 void ic_peer_remove(struct interconnect *ic, struct ic_peer_id peer);
 bool ic_peer_is_up(const struct interconnect *ic, node_no node);
+bool ic_peer_has_ended(const struct interconnect *ic, struct ic_peer_id peer); /* its session is over, or there is none */
 
 void ic_set_epoch(struct interconnect *ic, epoch_t epoch); /* stamped into frames from now on */
 

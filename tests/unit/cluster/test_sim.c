@@ -13,7 +13,7 @@
 
 #include "base/buf.h"
 #include "base/hash.h"
-#include "cluster/cluster.h"
+#include "cluster/cluster_int.h"
 #include "interconnect/interconnect.h"
 #include "rt/rt.h"
 #include "rt/sim.h"
@@ -724,12 +724,39 @@ static void joiners_may_die(void **state)
         scene(dying_joiner_test, seed, 3, 0);
 }
 
+/* A joiner is not heard, and does not hear, for about as long as confirms a failure: one side may just have come to that view when it is. */
+static void silent_joiner_test(void *arg)
+{
+    struct world *w = arg;
+    make_shared(w);
+    start_host(w, 1);
+    start_host(w, 2);
+    await_members(w, 2);
+    sim_partition(w->sim, 1, 3, true);
+    sim_partition(w->sim, 2, 3, true);
+    start_host(w, 3);
+    rt_sleep(RT_MS(2300 + rt_random() % 500));
+    sim_partition(w->sim, 1, 3, false);
+    sim_partition(w->sim, 2, 3, false);
+    await_members(w, 3);
+    for (uint32_t h = 1; h <= 3; h++)
+        if (w->node[h]->fatal[0] != '\0')
+            complain(w, "host %u: %s", h, w->node[h]->fatal);
+    stop_all(w);
+}
+
+static void joiners_may_be_silent(void **state)
+{
+    for (uint64_t seed = 1; seed <= 100; seed++)
+        scene(silent_joiner_test, seed, 3, 0);
+}
+
 static void fatal_slot_test(void *arg)
 {
     struct world *w = arg;
     start_three(w);
     sim_fail_io(w->sim, 2, "voting", false, 1000);
-    rt_sleep(RT_SEC(6));
+    rt_sleep(RT_MS(CLUSTER_SLOT_GRACE_MS) + RT_SEC(3));
     expect_fatal(w, 2, "cannot write its slot");
     stop_all(w);
 }
@@ -765,6 +792,7 @@ int main(void)
         cmocka_unit_test(a_node_keeps_its_number),
         cmocka_unit_test(epochs_survive_a_loss_of_power),
         cmocka_unit_test(joiners_may_die),
+        cmocka_unit_test(joiners_may_be_silent),
         cmocka_unit_test(who_cannot_write_its_slot_stops),
         cmocka_unit_test(equal_seeds_run_equally),
     };
