@@ -15,6 +15,9 @@
 
 /* ---- talking to a node as an SQL client ------------------------------------------------ */
 
+/* A node that stops says so to all its clients, this one too. */
+static void be_quiet(void *arg, const char *message) { }
+
 static PGconn *connect_to(const char *address, struct diag *d)
 {
     char host[128];
@@ -29,8 +32,10 @@ static PGconn *connect_to(const char *address, struct diag *d)
     const char *const keys[] = { "host", "port", "user", "dbname", "connect_timeout", "application_name", NULL };
     const char *const values[] = { host, colon + 1, "rustydb", "rustydb", CONNECT_TIMEOUT, "rustydb-cli", NULL };
     PGconn *conn = PQconnectdbParams(keys, values, 0);
-    if (PQstatus(conn) == CONNECTION_OK)
+    if (PQstatus(conn) == CONNECTION_OK) {
+        PQsetNoticeProcessor(conn, be_quiet, NULL);
         return conn;
+    }
     char *why = PQerrorMessage(conn);
     why[strcspn(why, "\n")] = 0;
     diag_set(d, ERR_CONNECTION_FAILURE, "no answer from the node at %s: %s", address, why);
