@@ -40,7 +40,7 @@ echo "$rules" | { while read -r rule workload; do
     if [ $# -gt 0 ]; then
         case " $* " in *" $rule "*) ;; *) continue ;; esac
     fi
-    options="--seeds 1-$seeds --jobs 2 --limit 60 --expect-failure"
+    options="--seeds 1-$seeds --jobs 2 --limit 30 --expect-failure"
     [ "$workload" = - ] || options="$options --workload $workload"
     out=$(RUSTYDB_MUTATE=$rule "$build/tests/sim/sim_run" $options 2>&1)
     if [ $? -eq 0 ]; then

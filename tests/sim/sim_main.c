@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -59,11 +60,11 @@ static double seconds(void)
 static void on_signal(int sig)
 {
     void *frames[64];
-    static const char alarm_text[] = "the run takes too long; it is here:\n", crash_text[] = "crashed:\n";
-    (void)!write(STDERR_FILENO, sig == SIGALRM ? alarm_text : crash_text, sig == SIGALRM ? sizeof alarm_text - 1 : sizeof crash_text - 1);
+    static const char limit_text[] = "the run takes too long; it is here:\n", crash_text[] = "crashed:\n";
+    (void)!write(STDERR_FILENO, sig == SIGPROF ? limit_text : crash_text, sig == SIGPROF ? sizeof limit_text - 1 : sizeof crash_text - 1);
     backtrace_symbols_fd(frames, backtrace(frames, ARRAY_LEN(frames)), STDERR_FILENO);
     signal(sig, SIG_DFL);
-    raise(sig == SIGALRM ? SIGKILL : sig);
+    raise(sig == SIGPROF ? SIGKILL : sig);
 }
 
 /* A run must not depend on where memory lies or what it held before. */
@@ -89,11 +90,11 @@ static NORETURN void run_child(const struct options *opt, const struct job *job)
     sigaltstack(&alternative, NULL);
     for (size_t i = 0; i < 4; i++) {
         const struct sigaction act = { .sa_handler = on_signal, .sa_flags = SA_ONSTACK };
-        sigaction((const int[]){ SIGALRM, SIGSEGV, SIGBUS, SIGFPE }[i], &act, NULL);
+        sigaction((const int[]){ SIGPROF, SIGSEGV, SIGBUS, SIGFPE }[i], &act, NULL);
     }
     if (!opt->scenario.verbose)
         dup2(job->output, STDERR_FILENO);
-    alarm(opt->limit_s);
+    setitimer(ITIMER_PROF, &(struct itimerval){ .it_value = { .tv_sec = opt->limit_s } }, NULL); /* of processor time: others may use the machine */
     if (job->second)
         disturb_memory(job->seed);
     struct scenario_options so = opt->scenario;
