@@ -5,8 +5,8 @@
 #include "gcs/gcs_int.h"
 #include "grd/grd.h"
 
-#define TEND_NS RT_MS(2)
-#define TENDS_PER_NOTICES 25u /* notices of dropped read copies go out that often at the latest */
+#define TEND_NS RT_MS(2) /* between two attempts to send what waits */
+#define NOTICES_NS RT_MS(50) /* notices of dropped read copies go out that often at the latest */
 #define SELF_QUEUE_MAX 64u
 
 /* NULL: nothing is held or wanted here. A member without a cache (yet, or any more) is a master all the same. */
@@ -362,18 +362,31 @@ static void on_message(void *arg, const struct ic_message *in)
 
 /* ---- the tender: what nobody waits for ------------------------------------------------------ */
 
+static void flush_all_notices(struct gcs *g)
+{
+    for (uint32_t i = 0; i < g->nshards; i++) {
+        struct gcs_shard *s = &g->shards[i];
+        rt_spin_lock(&s->latch);
+        if (s->notices > 0)
+            gcs__flush_notices(g, s);
+        rt_spin_unlock(&s->latch);
+    }
+}
+
+/* Sleeps until notices are due, or until something has begun to wait for room in a send queue. */
 static void tender_fiber(void *arg)
 {
     struct gcs *g = arg;
-    for (uint32_t turn = 0; !atomic_load(&g->stopping); turn++) {
-        rt_sleep(TEND_NS);
-        gcs__backlog_drain(g);
-        for (uint32_t i = 0; turn % TENDS_PER_NOTICES == 0 && i < g->nshards; i++) {
-            struct gcs_shard *s = &g->shards[i];
-            rt_spin_lock(&s->latch);
-            if (s->notices > 0)
-                gcs__flush_notices(g, s);
-            rt_spin_unlock(&s->latch);
+    uint64_t notices_at = rt_now() + NOTICES_NS;
+    while (!atomic_load(&g->stopping)) {
+        void *token;
+        if (gcs__backlog_drain(g))
+            rt_sleep(TEND_NS);
+        else
+            (void)rt_channel_recv(g->tend, &token, notices_at);
+        if (rt_now() >= notices_at) {
+            flush_all_notices(g);
+            notices_at = rt_now() + NOTICES_NS;
         }
     }
 }
@@ -406,9 +419,11 @@ enum err gcs_open(const struct gcs_options *opt, struct gcs **ret, struct diag *
     for (unsigned n = 0; n <= NODES_MAX; n++)
         list_init(&g->backlog[n].list);
     set_handlers(g);
+    g->tend = rt_channel_new(1);
     const struct rt_spawn_options so = { .name = "gcs tender", .worker = RT_WORKER_ANY, .prio = RT_PRIO_HIGH };
     g->tender = rt_spawn(&so, tender_fiber, g);
     if (g->tender == NULL) {
+        rt_channel_free(g->tend);
         rt_free_aligned(g->shards, sizeof(*g->shards) * g->nshards);
         free(g);
         return diag_set(d, ERR_RESOURCES, "no fiber for the global cache");
@@ -420,6 +435,7 @@ enum err gcs_open(const struct gcs_options *opt, struct gcs **ret, struct diag *
 void gcs_stop(struct gcs *g)
 {
     atomic_store(&g->stopping, true);
+    gcs__tend(g);
     if (g->tender != NULL)
         rt_join(g->tender);
     g->tender = NULL;
@@ -441,6 +457,7 @@ void gcs_close(struct gcs *g)
         u64map_free(s->masters);
     }
     gcs__backlog_free(g);
+    rt_channel_free(g->tend);
     rt_free_aligned(g->shards, sizeof(*g->shards) * g->nshards);
     free(g);
 }

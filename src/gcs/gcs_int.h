@@ -58,6 +58,7 @@ struct gcs {
     struct gcs_backlog backlog[NODES_MAX + 1];
 
     struct fiber *tender;
+    struct rt_channel *tend; /* wakes the tender: a backlog has begun */
     _Atomic bool stopping;
 
     struct rt_spin view_latch; /* of the next three */
@@ -92,7 +93,8 @@ void gcs__flush_notices(struct gcs *g, struct gcs_shard *s);
 /* gcs_send.c */
 enum ic_kind gcs__kind(enum gcs_type type);
 void gcs__post(struct gcs *g, node_no to, const struct gcs_msg *m, const uint8_t *block); /* under the shard's latch */
-void gcs__backlog_drain(struct gcs *g);
+bool gcs__backlog_drain(struct gcs *g); /* true: some is left */
+void gcs__tend(struct gcs *g); /* the tender looks at once */
 void gcs__backlog_free(struct gcs *g);
 /* gcs_view.c */
 void gcs__on_declare(void *arg, const struct ic_message *m);

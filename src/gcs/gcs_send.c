@@ -46,10 +46,13 @@ static void defer(struct gcs *g, node_no to, enum ic_kind kind, uint64_t stripe,
         memcpy(x->bytes + sizeof(*m), block, BLOCK_SIZE);
     rt_spin_lock(&b->latch);
     list_push_back(&b->list, &x->link);
-    if (atomic_fetch_add(&b->n, 1) > BACKLOG_MAX)
+    const uint32_t waiting = atomic_fetch_add(&b->n, 1);
+    if (waiting > BACKLOG_MAX)
         panic("node %u has not taken %u messages of the global cache", to, BACKLOG_MAX);
     rt_spin_unlock(&b->latch);
     GCS_COUNT(g, deferred);
+    if (waiting == 0)
+        gcs__tend(g);
 }
 
 /*
@@ -87,11 +90,21 @@ static void drain_one_node(struct gcs *g, node_no to)
     rt_spin_unlock(&b->latch);
 }
 
-void gcs__backlog_drain(struct gcs *g)
+bool gcs__backlog_drain(struct gcs *g)
 {
-    for (unsigned n = 1; n <= NODES_MAX; n++)
-        if (atomic_load(&g->backlog[n].n) > 0)
+    bool left = false;
+    for (unsigned n = 1; n <= NODES_MAX; n++) {
+        if (atomic_load(&g->backlog[n].n) > 0) {
             drain_one_node(g, (node_no)n);
+            left |= atomic_load(&g->backlog[n].n) > 0;
+        }
+    }
+    return left;
+}
+
+void gcs__tend(struct gcs *g)
+{
+    (void)rt_channel_try_send(g->tend, g); /* full: it has been told already */
 }
 
 void gcs__backlog_free(struct gcs *g)
