@@ -267,6 +267,34 @@ def write_skew_is_allowed_in_repeatable_read(a, b):
     must_equal(b.run('COMMIT'), [], 'second commit')
 
 
+def write_skew_is_prevented_in_serializable(a, b):
+    for s in (a, b):
+        s.run('BEGIN ISOLATION LEVEL SERIALIZABLE')
+        s.run('SELECT sum(v) FROM iso')
+    a.start('UPDATE iso SET v = 0 WHERE id = 1')
+    b.start('UPDATE iso SET v = 0 WHERE id = 2')
+    outcomes = {}
+    while len(outcomes) < 2:
+        ready = [s for s in (a, b) if s not in outcomes and select.select([s.c.socket], [], [], 0.05)[0]]
+        for s in ready:
+            outcomes[s] = s.finish()
+            if outcomes[s] == []:
+                outcomes[s] = s.run('COMMIT')
+            else:
+                s.run('ROLLBACK')
+    must(sorted(map(str, outcomes.values())) in (['40001', '[]'], ['40P01', '[]']), 'outcomes: %r', list(outcomes.values()))
+
+
+def serializable_reads_are_stable(a, b):
+    a.run('BEGIN ISOLATION LEVEL SERIALIZABLE')
+    must_equal(a.run('SELECT count(*) FROM iso'), [('3',)], 'before')
+    b.start('INSERT INTO iso VALUES (4, 40, 4)')
+    b.blocked()  # it may wait for the reader or go on beside it
+    must_equal(a.run('SELECT count(*) FROM iso'), [('3',)], 'again')
+    must_equal(a.run('COMMIT'), [], 'commit')
+    must_equal(b.finish(), [], 'the insert')
+
+
 def ddl_waits_and_is_seen(a, b):
     must_equal(b.run('SELECT count(*) FROM iso'), [('3',)], 'b knows the table')
     a.run('BEGIN')
@@ -323,7 +351,8 @@ SCHEDULES = [
     read_committed_sees_commits, repeatable_read_keeps_its_snapshot, repeatable_read_conflict, repeatable_read_conflict_after_wait,
     read_committed_update_rechecks, read_committed_delete_rechecks, lost_update_is_prevented, for_update_rechecks, nowait_and_skip_locked, deadlock,
     unique_race_committed, unique_race_rolled_back, unique_key_of_a_deleted_row, unique_key_moves, savepoint_releases_rows, own_changes_are_seen,
-    write_skew_is_allowed_in_repeatable_read, ddl_waits_and_is_seen, ddl_of_an_open_transaction_is_not_seen, cancel_ends_a_wait,
+    write_skew_is_allowed_in_repeatable_read, write_skew_is_prevented_in_serializable, serializable_reads_are_stable,
+    ddl_waits_and_is_seen, ddl_of_an_open_transaction_is_not_seen, cancel_ends_a_wait,
     statement_timeout_ends_a_wait, end_of_a_session_rolls_back,
 ]
 
