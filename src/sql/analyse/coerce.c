@@ -1,5 +1,7 @@
 #include "sql/analyse/analyse_int.h"
 
+#include <stdlib.h>
+
 /*
  * PostgreSQL's rules of types: which conversions happen by themselves, which
  * overload of an operator or function is meant, what type a CASE or UNION has
@@ -397,8 +399,36 @@ static const char *signature(struct an *an, const char *name, const oid_t *args,
     return arena_printf(an->arena, "%s)", s);
 }
 
+static int name_order(const void *a, const void *b)
+{
+    return strcmp(a, *(const char *const *)b);
+}
+
+/* Functions of PostgreSQL that this database does not have: told apart from misspelt names. In alphabetical order. */
+static bool is_missing_function(const char *name)
+{
+    static const char *const names[] = {
+        "age", "array_agg", "array_append", "array_cat", "array_length", "array_lower", "array_position", "array_remove", "array_to_string",
+        "array_upper", "bit_and", "bit_or", "bit_xor", "cardinality", "convert", "convert_from", "convert_to", "corr", "covar_pop", "covar_samp",
+        "cume_dist", "decode", "dense_rank", "encode", "first_value", "format", "gen_random_uuid", "get_bit", "get_byte", "inet_client_addr",
+        "inet_server_addr", "json_agg", "json_build_array", "json_build_object", "json_object_agg", "jsonb_agg", "jsonb_build_array",
+        "jsonb_build_object", "jsonb_object_agg", "justify_days", "justify_hours", "justify_interval", "lag", "last_value", "lead", "make_interval",
+        "make_time", "mode", "normalize", "nth_value", "ntile", "parse_ident", "percent_rank", "percentile_cont", "percentile_disc",
+        "pg_advisory_lock", "pg_advisory_unlock", "pg_advisory_xact_lock", "pg_cancel_backend", "pg_get_expr", "pg_get_function_result",
+        "pg_get_viewdef", "pg_terminate_backend", "pg_try_advisory_lock", "range_agg", "rank",
+        "regexp_count", "regexp_instr", "regexp_like", "regexp_match", "regexp_matches", "regexp_replace", "regexp_split_to_array",
+        "regexp_split_to_table", "regexp_substr", "regr_avgx", "regr_avgy", "regr_count", "regr_intercept", "regr_r2", "regr_slope", "row_number",
+        "row_to_json", "set_bit", "set_byte", "sha224", "sha256", "sha384", "sha512", "similar_to_escape", "string_to_array", "string_to_table",
+        "to_ascii", "to_date", "to_json", "to_jsonb", "to_number", "to_tsquery", "to_tsvector", "unnest", "xmlagg",
+    };
+    return bsearch(name, names, ARRAY_LEN(names), sizeof(names[0]), name_order) != NULL;
+}
+
 NORETURN static void function_error(struct an *an, const char *name, const oid_t *args, uint32_t n, bool any, int location)
 {
+    const char *dot = strrchr(name, '.'), *plain = dot != NULL ? dot + 1 : name;
+    if (!any && is_missing_function(plain))
+        an__unsupported(an, location, strcmp(plain, "similar_to_escape") == 0 ? "SIMILAR TO" : arena_printf(an->arena, "function %s()", name));
     if (any) {
         diag_set(an->d, ERR_AMBIGUOUS_FUNCTION, "function %s is not unique", signature(an, name, args, n));
         diag_hint(an->d, "Could not choose a best candidate function. You might need to add explicit type casts.");
