@@ -28,7 +28,7 @@
     X(listen_address,           STRING, "server",         "listen_address",        "127.0.0.1:5432",     1, 127,          true,  "address for PostgreSQL clients (loopback only until there is authentication)") \
     X(max_connections,          INT,    "server",         "max_connections",       "200",                1, 10000,        true,  "client connections of this instance") \
     X(io_backend,               STRING, "server",         "io_backend",            "auto",               1, 7,            true,  "auto, uring or epoll") \
-    X(spin_us,                  INT,    "server",         "spin_us",               "50",                 0, 10000,        true,  "an idle worker polls this long before it sleeps") \
+    X(spin_us,                  INT,    "server",         "spin_us",               "50",                 0, 10000,        true,  "an idle worker polls this long at most before it sleeps") \
     X(log_level,                STRING, "server",         "log_level",             "info",               1, 7,            true,  "debug, info, warning or error") \
     X(enable_cache_fusion,      BOOL,   "rac",            "enable_cache_fusion",   "true",               0, 0,            false, "blocks travel from memory to memory") \
     X(enable_parallel_query,    BOOL,   "rac",            "enable_parallel_query", "true",               0, 0,            false, "queries run on several nodes") \
