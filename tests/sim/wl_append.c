@@ -175,15 +175,16 @@ static void run_block(struct append *a, struct pg_client *pg)
     }
 }
 
-static void run_single(struct append *a, struct pg_client *pg)
+static void read_alone(struct append *a, struct pg_client *pg)
+{
+    struct running t = { .a = a, .pg = pg, .level = HISTORY_STATEMENT };
+    end(&t, read_lists(&t) ? ACKED : ABORTED);
+}
+
+static void append_alone(struct append *a, struct pg_client *pg)
 {
     struct running t = { .a = a, .pg = pg, .level = HISTORY_STATEMENT };
     struct pg_result r;
-    if (a->serializable || one_in(2)) {
-        if (!a->serializable)
-            end(&t, read_lists(&t) ? ACKED : ABORTED);
-        return;
-    }
     const uint32_t key = (uint32_t)any_of(a->keys), value = a->next_value++;
     note_begin(&t);
     history_append(a->h, t.txn, key, value);
@@ -197,18 +198,38 @@ static void append_client(void *arg)
     const uint32_t home = 1 + a->next_client++ % a->w->nodes;
     for (struct pg_client *pg; (pg = world_connect(a->w, home)) != NULL; pg_close(pg))
         while (!a->w->stop_clients && !pg_is_lost(pg)) {
-            if (one_in(4))
-                run_single(a, pg);
-            else
+            if (a->serializable || !one_in(4))
                 run_block(a, pg);
+            else if (one_in(2))
+                read_alone(a, pg);
+            else
+                append_alone(a, pg);
             if (one_in(10))
                 rt_sleep(any_of(RT_MS(20)));
         }
 }
 
+/* Reads on one node the moment that another one has acknowledged a commit. */
+static void append_pair(void *arg)
+{
+    struct append *a = arg;
+    const uint32_t first = (uint32_t)any_of(a->w->nodes), step = 1 + (uint32_t)any_of(a->w->nodes - 1);
+    for (struct pg_client *x; (x = world_connect(a->w, 1 + first)) != NULL; pg_close(x)) {
+        struct pg_client *y = world_connect(a->w, 1 + (first + step) % a->w->nodes);
+        while (y != NULL && !a->w->stop_clients && !pg_is_lost(x) && !pg_is_lost(y)) {
+            append_alone(a, x);
+            if (!pg_is_lost(x))
+                read_alone(a, y);
+        }
+        pg_close(y);
+    }
+}
+
 static void append_start(void *self)
 {
     struct append *a = self;
+    for (uint32_t i = 0; i < 2 && !a->serializable && a->w->nodes > 1; i++)
+        world_client(a->w, append_pair, a);
     for (uint32_t i = 0; i < a->clients; i++)
         world_client(a->w, append_client, a);
 }
