@@ -310,8 +310,7 @@ enum err exec_next(struct exec *e, uint32_t max_rows, struct result_batch *ret, 
     if (!parts_left(&e->parts)) {
         enum err err = exec__breathe(d);
         if (!err) {
-            if (max < VEC_ROWS)
-                e->root->want = max;
+            e->root->want = max < VEC_ROWS ? max : 0;
             err = next_batch(e, &e->parts.b, d);
         }
         if (err)
