@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/ids.h"
 #include "faults.h"
 #include "workload.h"
 
@@ -24,6 +25,7 @@ struct scenario {
     struct scenario_result *ret;
     struct world w;
     struct faults faults;
+    double net_break_per_s; /* while clients work */
     void *self[WORKLOADS_N]; /* of those that run, else NULL */
 };
 
@@ -144,6 +146,7 @@ static void end_round(struct scenario *s, enum ending how)
 static void round_of_work(struct scenario *s, enum ending how)
 {
     struct world *w = &s->w;
+    sim_set_net_break(w->sim, s->net_break_per_s);
     start_clients(s);
     if (!s->opt->calm)
         faults_start(&s->faults);
@@ -155,6 +158,7 @@ static void round_of_work(struct scenario *s, enum ending how)
     if (s->faults.running)
         faults_stop(&s->faults);
     world_wait_clients(w);
+    sim_set_net_break(w->sim, 0);
     if (died)
         recover(w);
     else
@@ -213,7 +217,6 @@ void scenario_run(const struct scenario_options *opt, struct scenario_result *re
         .workers = 1 + (uint32_t)(mix(seed, 5) % 2),
         .net_delay_min_us = 20,
         .net_delay_max_us = slow_net ? 3000 : 200,
-        .net_break_per_s = !opt->calm && mix(seed, 6) % 4 == 0 ? 0.05 : 0,
         .disk_min_us = 50,
         .disk_max_us = slow_disk ? 8000 : 400,
         .sync_min_us = 100,
@@ -225,7 +228,8 @@ void scenario_run(const struct scenario_options *opt, struct scenario_result *re
     struct scenario *s = xcalloc(1, sizeof *s);
     s->opt = opt;
     s->ret = ret;
-    const uint64_t cache = mix(seed, 8) % 2 == 0 ? 1u << 20 : 8u << 20;
+    s->net_break_per_s = !opt->calm && mix(seed, 6) % 4 == 0 ? 0.2 : 0;
+    const uint64_t cache = mix(seed, 8) % 2 == 0 ? 64 * BLOCK_SIZE : 8u << 20; /* the least possible: blocks come and go */
     world_init(&s->w, sim, &(struct world_options){ .seed = seed, .nodes = so.hosts, .cache_bytes = cache, .verbose = opt->verbose });
     sim_spawn_test(sim, scenario_fiber, s);
     if (!sim_run(sim, VIRTUAL_TIME_MAX)) {
