@@ -297,7 +297,7 @@ enum progress {
 /* Pins two blocks in the order of their addresses (R6). */
 static enum err pin_two(struct mtr *m, struct dba p, bool p_fresh, struct pin **ret_p, struct dba q, struct pin **ret_q, struct diag *d)
 {
-    const bool p_first = MUTATED("R6_heap") ? true : p.v < q.v;
+    const bool p_first = MUTATED("R6") ? true : p.v < q.v;
     enum err err = ERR_OK;
     for (unsigned i = 0; i < 2 && !err; i++) {
         if ((i == 0) == p_first)

@@ -20,8 +20,7 @@
     X(R5_dirty, "completion of a write clears dirty only for the version written") \
     X(R5_evict, "a dirty block is written before it is evicted") \
     X(R5_repair, "torn blocks are repaired from the double-write areas before redo is applied") \
-    X(R6,  "pin order, reservations before the first pin, no waits under a pin") \
-    X(R6_heap, "two heap blocks are pinned in the order of their addresses") \
+    X(R6,  "two heap blocks are pinned in the order of their addresses") \
     X(R7,  "write-ahead: a block is written or shipped only when its redo is durable") \
     X(R7_recovery, "recovery syncs the logs before it changes blocks because of them") \
     X(R8,  "damage before a position claimed durable is corruption") \
@@ -37,10 +36,7 @@
     X(R14_down, "the owner lowers its mode when it ships a read copy") \
     X(R14_epoch, "a message of an older view is dropped") \
     X(R15, "messages about one resource between two nodes travel in order") \
-    X(R16, "leases count from the moment the renewal began") \
-    X(R17, "fencing precedes tail read, first grant, first commit") \
-    X(R18, "a thread is closed only when its recovery set is durable in place") \
-    X(R19, "a failure during recovery starts it again at Freezing")
+    X(R18, "a thread is closed only when its recovery set is durable in place")
 /* clang-format on */
 
 #endif

@@ -21,7 +21,7 @@ R4 append
 R5 -
 R5_dirty -
 R5_evict bulk
-R6_heap bulk
+R6 bulk
 R7 -
 R7_recovery -
 R9 -

@@ -15,8 +15,6 @@
 #include <cmocka.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "base/hash.h"
 #include "gcs/core/holder.h"
@@ -703,35 +701,9 @@ static void invariants_hold(void **state)
         run(seed);
 }
 
-#ifdef RUSTYDB_MUTATIONS
-static void each_rule_is_missed(void **state)
-{
-    static const char *const rules[] = { "R5",  "R5_dirty",  "R5_evict", "R7",  "R13", "R13_version",
-                                         "R13_ship", "R14", "R14_clear", "R14_down", "R14_epoch", "R15" };
-    for (unsigned i = 0; i < ARRAY_LEN(rules); i++) {
-        fflush(stdout);
-        const pid_t pid = fork();
-        if (pid == 0) {
-            setenv("RUSTYDB_MUTATE", rules[i], 1);
-            if (freopen("/dev/null", "w", stderr) == NULL)
-                _exit(0);
-            invariants_hold(NULL);
-            _exit(0);
-        }
-        int status = 0;
-        assert_int_equal(waitpid(pid, &status, 0), pid);
-        print_message("%-12s %s\n", rules[i], WIFSIGNALED(status) ? "caught" : "NOT CAUGHT");
-        assert_true(WIFSIGNALED(status));
-    }
-}
-#endif
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-#ifdef RUSTYDB_MUTATIONS
-        cmocka_unit_test(each_rule_is_missed), /* first: the switches are read once a process */
-#endif
         cmocka_unit_test(invariants_hold),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

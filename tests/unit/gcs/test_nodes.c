@@ -35,6 +35,8 @@ struct truth {
     _Atomic uint64_t value; /* of counter 0 */
     _Atomic scn_t version; /* seen last */
     _Atomic scn_t disk; /* seen last */
+    _Atomic uint32_t changed_by; /* host, the last one; 0: none */
+    _Atomic lsn_t changed_at; /* that change's redo ends behind this position */
     _Atomic scn_t commit[CHANGES_MAX]; /* SCN of the i-th change, once it has one */
 };
 
@@ -43,6 +45,7 @@ struct host;
 struct world {
     const struct scene *scene;
     struct host *host[HOSTS + 1];
+    struct redo *redo[HOSTS + 1]; /* NULL: closed, all of it durable */
     struct truth block[BLOCKS_MAX];
     _Atomic uint64_t fresh[FRESH]; /* what counter 1 of these blocks shows */
     char dir[64];
@@ -120,6 +123,7 @@ static void open_storage(struct host *h, lsn_t start)
         .dir = h->w->dir, .thread = (uint16_t)h->no, .incarnation = start + h->no + 1, .start = start, .file_bytes = 4 << 20, .buffer_bytes = 4 << 20, .scn = &h->scn
     };
     CHECK_OK(redo_open(&ro, &h->redo, &d), &d);
+    h->w->redo[h->no] = h->redo;
     const struct bufcache_options bo = { .size_bytes = (uint64_t)h->w->scene->frames * BLOCK_SIZE, .thread = (uint16_t)h->no, .dir = h->w->dir,
                                          .files = h->files, .redo = h->redo, .redo_ops = &counters_ops, .scn = &h->scn, .gcs = h->gcs, .log = h->log };
     CHECK_OK(bufcache_open(&bo, &h->bc, &d), &d);
@@ -192,6 +196,7 @@ static lsn_t leave(struct host *h)
     cluster_close(h->cluster);
     redo_flush(h->redo, redo_end(h->redo));
     const lsn_t end = ALIGN_UP(redo_end(h->redo), REDO_LOG_BLOCK);
+    h->w->redo[h->no] = NULL;
     redo_close(h->redo);
     files_close(h->files);
     log_free(h->log);
@@ -237,6 +242,8 @@ static void check_current(struct host *h, uint32_t i, const struct pin *b)
         panic("block %u: host %u sees %" PRIu64 " changes, there were %" PRIu64, i, h->no, counter_get(b, 0), atomic_load(&t->value));
     CHECK(block_scn(b->data) >= t->version); /* versions rise */
     t->version = block_scn(b->data);
+    const struct redo *redo = sim_self() != NULL && t->changed_by != h->no ? h->w->redo[t->changed_by] : NULL;
+    CHECK(redo == NULL || redo_durable(redo) > t->changed_at); /* R7 */
 }
 
 static void add_to(struct host *h, struct mtr *m, uint32_t i, uint64_t *ret_nth)
@@ -248,6 +255,8 @@ static void add_to(struct host *h, struct mtr *m, uint32_t i, uint64_t *ret_nth)
     check_current(h, i, b);
     CHECK_OK(mtr_change(m, b, REDO_HEAP_INSERT, &(struct mtr_part){ &a, sizeof(a) }, 1, &d), &d);
     *ret_nth = h->w->block[i].value++;
+    h->w->block[i].changed_by = h->no;
+    h->w->block[i].changed_at = redo_end(h->redo);
 }
 
 static void change_some(struct host *h)

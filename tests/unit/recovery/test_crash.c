@@ -5,6 +5,10 @@
  * of its history with exactly that content, every durable record must be in
  * it, and every record wholly or not at all.
  *
+ * In some runs the instances are killed while they write their logs, and the
+ * power goes when recovery has changed half of the blocks: what they had written
+ * and not synced is read by the first recovery and gone for the second one.
+ *
  * The instances have no buffer cache and no GCS: the test keeps the current
  * blocks, and hands them over by the rules (R5, R7).
  */
@@ -55,6 +59,9 @@ struct world {
     struct files *files[HOSTS + 1];
     struct dw *dw[HOSTS + 1];
     bool control_busy;
+    bool late_writes; /* kills strike log writes, the power goes in the midst of applying */
+    unsigned log_writes; /* in flight */
+    bool half_applied; /* by the recovery that runs */
     incarnation_t incarnation;
     unsigned ready;
     bool recovered;
@@ -207,9 +214,15 @@ static void checkpoint(struct world *w, uint16_t thread)
 
 static struct world *the_world; /* of the running simulation: hosts' fibers get their thread's number as argument */
 
+static void on_flush_begin(void *arg, lsn_t upto)
+{
+    the_world->log_writes++;
+}
+
 static void on_flush(void *arg, lsn_t durable)
 {
     the_world->durable[(uintptr_t)arg] = durable;
+    the_world->log_writes--;
 }
 
 static void busy_fiber(void *arg)
@@ -268,6 +281,7 @@ static void instance(void *arg)
                                      .file_bytes = REDO_FILE_BYTES_MIN, .buffer_bytes = REDO_BUFFER_BYTES_MIN, .scn = &w->scn, .fatal = die };
     CHECK_OK(redo_open(&ro, &w->redo[thread], &d), &d);
     w->durable[thread] = redo_durable(w->redo[thread]);
+    redo_on_flush_begin(w->redo[thread], on_flush_begin, arg);
     redo_on_flush(w->redo[thread], on_flush, arg);
     w->ready++;
     while (w->ready < HOSTS)
@@ -294,31 +308,65 @@ static uint64_t no_clock(void *arg)
     return 0;
 }
 
+static void note_progress(void *arg, const char *step, uint64_t done, uint64_t all)
+{
+    the_world->half_applied = strcmp(step, "apply") == 0 && 2 * done >= all;
+}
+
 static void recoverer(void *arg)
 {
     struct world *w = the_world;
     struct diag d;
     struct files *files = NULL;
     CHECK_OK(files_open(DIR, false, &files, &d), &d);
-    const struct recovery_options opt = { .dir = DIR, .files = files, .ops = &counters_block_ops, .memory_bytes = 4000, .fibers = 5, .log = w->log };
+    const struct recovery_options opt = { .dir = DIR, .files = files, .ops = &counters_block_ops, .memory_bytes = 4000, .fibers = 5, .log = w->log,
+                                           .progress = note_progress };
     CHECK_OK(recovery_run(&opt, &w->result, &d), &d);
     files_close(files);
     w->recovered = true;
 }
 
-static void crash_all(void)
+static void kill_all(void)
 {
-    if (rt_random() % 2 == 0) {
-        sim_power_loss(sim_self());
-        return;
-    }
     for (uint32_t h = 1; h <= HOSTS; h++)
         sim_kill_host(sim_self(), h);
+}
+
+static void crash_all(void)
+{
+    if (rt_random() % 2 == 0)
+        sim_power_loss(sim_self());
+    else
+        kill_all();
+}
+
+/* While at least two logs are being written. */
+static void kill_in_log_writes(struct world *w)
+{
+    while (w->log_writes < 2)
+        rt_sleep(RT_US(5));
+    rt_sleep(RT_US(rt_random() % 80));
+    kill_all();
+}
+
+/* About half of the blocks have been changed and synced. */
+static void lose_power_when_blocks_are_changed(struct world *w)
+{
+    w->half_applied = false;
+    sim_host_start(sim_self(), 1, recoverer, NULL);
+    while (!w->recovered && !w->half_applied)
+        rt_sleep(RT_US(20));
+    if (w->recovered)
+        return;
+    sim_power_loss(sim_self());
+    w->crashes_in_recovery++;
 }
 
 static void recover(struct world *w)
 {
     w->recovered = false;
+    if (w->late_writes)
+        lose_power_when_blocks_are_changed(w);
     for (int tries = 0; !w->recovered; tries++) {
         sim_host_start(sim_self(), 1, recoverer, NULL);
         const uint64_t until = rt_now() + RT_US(rt_random() % 30000);
@@ -388,14 +436,17 @@ static void rounds(void *arg)
         w->incarnation = 100u * (unsigned)(3 - round);
         w->ready = 0;
         w->control_busy = false;
-        w->nrecords = 0;
+        w->nrecords = w->log_writes = 0;
         memset(w->wanted, 0, sizeof(w->wanted));
         for (uintptr_t h = 1; h <= HOSTS; h++)
             sim_host_start(sim_self(), (uint32_t)h, instance, (void *)h);
         while (w->ready < HOSTS)
             rt_sleep(RT_MS(1));
         rt_sleep(RT_US(rt_random() % 60000));
-        crash_all();
+        if (w->late_writes)
+            kill_in_log_writes(w);
+        else
+            crash_all();
         recover(w);
         CHECK(w->result.nthreads == HOSTS);
         for (unsigned i = 0; i < HOSTS; i++) {
@@ -418,6 +469,7 @@ static void recovery_comes_to_the_model(void **state)
         struct world *w = aligned_alloc(16, ALIGN_UP(sizeof(*w), 16));
         memset(w, 0, sizeof(*w));
         the_world = w;
+        w->late_writes = seed % 5 < 2;
         w->record = calloc(HISTORY_MAX, sizeof(*w->record));
         for (unsigned i = 0; i < BLOCKS; i++)
             w->block[i].step = calloc(HISTORY_MAX, sizeof(struct step));

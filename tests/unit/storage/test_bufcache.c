@@ -194,6 +194,50 @@ static void checkpoint_covers_all_before_it(void **state)
         simulate(seed, seed != 1, checkpoint_fiber);
 }
 
+/* ---- no block is on disk before its redo is durable (R7) ------------------------------------ */
+
+#define CHANGES 400u
+
+static void write_out_all_the_time(void *arg)
+{
+    struct pair *p = arg;
+    struct diag d;
+    for (lsn_t at; !p->stop;)
+        CHECK_OK(bufcache_checkpoint(p->db->bc, &at, &d), &d);
+}
+
+static void write_ahead_fiber(void *arg)
+{
+    struct db db = { 0 };
+    struct diag d;
+    lsn_t end[CHANGES + 1] = { 0 };
+    const struct dba dba = dba_make(FILE_DATA, 3);
+    uint8_t *block = rt_alloc_aligned(BLOCK_SIZE);
+    db_open(&db, 64, 0);
+    CHECK_OK(files_create(db.files, FILE_DATA, 8, &d), &d);
+    counters_format(db.bc, dba);
+    struct pair p = { .db = &db };
+    struct fiber *writer = spawn(write_out_all_the_time, &p);
+    for (unsigned i = 1; i <= CHANGES; i++) {
+        counter_add(db.bc, dba, 0, 1, &end[i]);
+        rt_sleep(rt_random() % RT_US(200));
+        CHECK_OK(files_read(db.files, dba, block, &d), &d);
+        const uint64_t written = get_u64le(block + BLOCK_HEADER_SIZE);
+        CHECK(written <= i);
+        CHECK(end[written] <= redo_durable(db.redo));
+    }
+    p.stop = true;
+    rt_join(writer);
+    db_close(&db);
+    rt_free_aligned(block, BLOCK_SIZE);
+}
+
+static void no_block_overtakes_its_redo(void **state)
+{
+    for (uint64_t seed = 1; seed <= 3; seed++)
+        simulate(seed, seed != 1, write_ahead_fiber);
+}
+
 /* ---- a damaged block ------------------------------------------------------------------------ */
 
 static void corrupt_fiber(void *arg)
@@ -285,6 +329,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(changes_of_many_fibers_survive_few_frames_and_a_restart),
         cmocka_unit_test(checkpoint_covers_all_before_it),
+        cmocka_unit_test(no_block_overtakes_its_redo),
         cmocka_unit_test(damaged_block_is_an_error_every_time),
         cmocka_unit_test(scan_leaves_hot_blocks_cached),
         cmocka_unit_test(all_frames_pinned_is_a_clear_error),
