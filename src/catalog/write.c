@@ -338,7 +338,7 @@ static enum err edit_row(struct catalog *c, struct txn *t, const struct snapshot
 }
 
 static enum err edit_where(struct catalog *c, struct txn *t, oid_t table, oid_t index, const union datum *v, unsigned n, const struct edit *e,
-                           struct diag *d)
+                           uint32_t *ret_rows, struct diag *d)
 {
     const struct table_def *def = catalog__system(c, table);
     enum err err = txn_need_xid(t, d); /* so that the snapshot knows what is ours */
@@ -351,19 +351,22 @@ static enum err edit_where(struct catalog *c, struct txn *t, oid_t table, oid_t 
     err = rel_index_each(c, &r.s, def, catalog__system_index(def, index), v, n, r.arena, collect, &m, d);
     for (uint32_t i = 0; i < m.n && !err; i++)
         err = edit_row(c, t, &r.s, def, &m.row[i], e, r.arena, d);
+    *ret_rows = m.n;
     catalog__read_end(&r);
     return err;
 }
 
 enum err catalog__delete_where(struct catalog *c, struct txn *t, oid_t table, oid_t index, const union datum *v, unsigned n, struct diag *d)
 {
-    return edit_where(c, t, table, index, v, n, &(struct edit){ NULL, NULL }, d);
+    uint32_t rows;
+    return edit_where(c, t, table, index, v, n, &(struct edit){ NULL, NULL }, &rows, d);
 }
 
 enum err catalog__update_where(struct catalog *c, struct txn *t, oid_t table, oid_t index, const union datum *v, unsigned n,
                                void (*change)(void *arg, union datum *v, bool *null, struct arena *arena), void *arg, struct diag *d)
 {
-    return edit_where(c, t, table, index, v, n, &(struct edit){ change, arg }, d);
+    uint32_t rows;
+    return edit_where(c, t, table, index, v, n, &(struct edit){ change, arg }, &rows, d);
 }
 
 /* ---- oids ------------------------------------------------------------------------------------ */
@@ -379,6 +382,18 @@ enum err catalog__new_oid(struct catalog *c, oid_t *ret, struct diag *d)
 
 /* ---- segments ------------------------------------------------------------------------------------ */
 
+/*
+ * A segment that no relation has is noted in rdb_pending_free. Whoever creates or drops a segment holds its lock from before the note
+ * until it is adopted, freed, or taken back: a note whose lock can be had belongs to nobody, and may be swept. A row of its own cannot say
+ * that: between the note and its adoption it is committed and nobody's.
+ */
+static struct ges_resource segment_lock(struct seg seg) { return (struct ges_resource){ GES_SG, seg.id, 0 }; }
+
+static enum err lock_segment(struct catalog *c, struct txn *t, struct seg seg, struct diag *d)
+{
+    return c->opt.ges ? ges_lock(txn_ges_owner(t), segment_lock(seg), GES_MODE_EX, RT_FOREVER, d) : ERR_OK;
+}
+
 static enum err insert_pending(struct catalog *c, struct txn *t, struct seg seg, struct diag *d)
 {
     struct arena *a = arena_new("catalogue rows", 0);
@@ -390,10 +405,18 @@ static enum err insert_pending(struct catalog *c, struct txn *t, struct seg seg,
     return err;
 }
 
-static enum err delete_pending(struct catalog *c, struct txn *t, struct seg seg, struct diag *d)
+static enum err delete_pending(struct catalog *c, struct txn *t, struct seg seg, uint32_t *ret_rows, struct diag *d)
 {
     const union datum key = datum_int(seg.id);
-    return catalog__delete_where(c, t, OID_rdb_pending_free, OID_rdb_pending_free_index, &key, 1, d);
+    return edit_where(c, t, OID_rdb_pending_free, OID_rdb_pending_free_index, &key, 1, &(struct edit){ NULL, NULL }, ret_rows, d);
+}
+
+/* Under the segment's lock. Nothing happens if the note is gone: so is the segment. Dying in between leaves the note, and a part of the segment. */
+static enum err free_noted(struct catalog *c, struct txn *t, struct seg seg, struct diag *d)
+{
+    uint32_t rows;
+    enum err err = delete_pending(c, t, seg, &rows, d);
+    return err || rows == 0 ? err : space_segment_free(c->opt.space, seg, d);
 }
 
 /* Runs fn in a transaction of its own. */
@@ -422,19 +445,14 @@ struct freed_segment {
     enum txn_outcome when;
 };
 
-/* The row in rdb_pending_free stays if this fails or the node dies first: the sweep at the next start frees the segment then. */
+/* The note stays if this fails or the node dies first: the sweep at the next start frees the segment then. */
 static void free_segment(void *arg, enum txn_outcome outcome, scn_t scn)
 {
     struct freed_segment *f = arg;
     struct diag d;
     diag_clear(&d);
-    if (outcome == f->when) {
-        enum err err = space_segment_free(f->c->opt.space, f->seg, &d);
-        if (!err)
-            err = autonomous(f->c, f->seg, delete_pending, &d);
-        if (err)
-            log_diag(f->c->opt.log, LOG_WARNING, &d, "freeing segment %u (it will be freed at the next start)", f->seg.id);
-    }
+    if (outcome == f->when && autonomous(f->c, f->seg, free_noted, &d))
+        log_diag(f->c->opt.log, LOG_WARNING, &d, "freeing segment %u (it will be freed at the next start)", f->seg.id);
     free(f);
 }
 
@@ -448,12 +466,18 @@ static void free_segment_at(struct catalog *c, struct txn *t, struct seg seg, en
 enum err catalog__segment_adopt(struct catalog *c, struct txn *t, struct seg seg, struct diag *d)
 {
     /* noted first by a transaction of its own, struck out by this one: whatever happens, an unused segment is found again */
-    enum err err = autonomous(c, seg, insert_pending, d);
+    uint32_t rows;
+    enum err err = lock_segment(c, t, seg, d);
     if (!err)
-        err = delete_pending(c, t, seg, d);
-    if (!err)
-        free_segment_at(c, t, seg, TXN_ROLLED_BACK);
-    return err;
+        err = autonomous(c, seg, insert_pending, d);
+    if (err) {
+        struct diag ignored;
+        if (err != ERR_TXN_UNKNOWN && space_segment_free(c->opt.space, seg, &ignored))
+            log_diag(c->opt.log, LOG_WARNING, &ignored, "segment %u is used by nothing, and stays", seg.id);
+        return err;
+    }
+    free_segment_at(c, t, seg, TXN_ROLLED_BACK);
+    return delete_pending(c, t, seg, &rows, d);
 }
 
 enum err catalog__segment_create(struct catalog *c, struct txn *t, bool btree, struct seg *ret, struct diag *d)
@@ -464,9 +488,26 @@ enum err catalog__segment_create(struct catalog *c, struct txn *t, bool btree, s
 
 enum err catalog__segment_drop(struct catalog *c, struct txn *t, struct seg seg, struct diag *d)
 {
-    enum err err = insert_pending(c, t, seg, d);
+    enum err err = lock_segment(c, t, seg, d);
+    if (!err)
+        err = insert_pending(c, t, seg, d);
     if (!err)
         free_segment_at(c, t, seg, TXN_COMMITTED);
+    return err;
+}
+
+/* Locked: a transaction of a living instance creates or drops it, and sees to the rest. */
+static enum err sweep_segment(struct catalog *c, struct seg seg, struct diag *d)
+{
+    if (!c->opt.ges)
+        return autonomous(c, seg, free_noted, d);
+    struct ges_owner *owner = ges_owner_new(c->opt.ges, "sweep of segments");
+    enum err err = ges_lock(owner, segment_lock(seg), GES_MODE_EX, 0, d);
+    if (err == ERR_LOCK_NOT_AVAILABLE)
+        err = ERR_OK;
+    else if (!err)
+        err = autonomous(c, seg, free_noted, d);
+    ges_owner_free(owner);
     return err;
 }
 
@@ -480,10 +521,8 @@ enum err catalog_sweep_segments(struct catalog *c, struct diag *d)
     struct matches m = { .arena = r.arena };
     err = rel_index_each(c, &r.s, def, &def->index[0], NULL, 0, r.arena, collect, &m, d);
     for (uint32_t i = 0; i < m.n && !err; i++) {
-        const struct seg seg = { (uint32_t)m.row[i].v[rdb_pending_free_segid - 1].i, { (uint64_t)m.row[i].v[rdb_pending_free_seghead - 1].i } };
-        err = space_segment_free(c->opt.space, seg, d);
-        if (!err)
-            err = autonomous(c, seg, delete_pending, d);
+        const union datum *v = m.row[i].v;
+        err = sweep_segment(c, (struct seg){ (uint32_t)v[rdb_pending_free_segid - 1].i, { (uint64_t)v[rdb_pending_free_seghead - 1].i } }, d);
     }
     catalog__read_end(&r);
     return err;

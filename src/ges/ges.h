@@ -24,7 +24,8 @@
     X(UL, "advisory lock") \
     X(RS, "rows locked FOR SHARE (segment, rowid)") \
     X(FK, "referenced keys") \
-    X(DL, "data dictionary: object names being created or dropped (hash of the name)")
+    X(DL, "data dictionary: object names being created or dropped (hash of the name)") \
+    X(SG, "segment that is being created or freed (segment id)")
 
 #define GES_MODES(X) X(NL) X(CR) X(CW) X(PR) X(PW) X(EX)
 /* clang-format on */

@@ -33,7 +33,7 @@ void db_open(struct db *db, const struct db_options *o)
                                          .files = db->files, .redo = db->redo, .redo_ops = &db_ops, .scn = &db->scn, .fatal = die };
     CHECK_OK(bufcache_open(&bo, &db->bc, &d), &d);
     CHECK_OK(space_open(db->bc, db->files, NULL, 1, &db->space, &d), &d);
-    const struct txn_options to = { .bc = db->bc, .files = db->files, .redo = db->redo, .scn = &db->scn, .self = 1, .thread = 1,
+    const struct txn_options to = { .bc = db->bc, .files = db->files, .redo = db->redo, .scn = &db->scn, .ges = o->ges, .self = 1, .thread = 1,
                                     .xid_seq_start = MAX(o->xid_seq_start, 1), .tt_entries = o->dir ? 0 : 256, .undo_extent_blocks = o->dir ? 0 : 4, .fatal = die };
     if (o->create) {
         CHECK_OK(space_format_file(db->space, &d), &d);

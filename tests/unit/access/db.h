@@ -47,6 +47,7 @@ struct db_options {
     uint64_t xid_seq_start;
     uint32_t cache_blocks; /* 0: 4,000 */
     const char *dir; /* NULL: /db */
+    struct ges *ges; /* NULL: transactions lock nothing */
 };
 void db_open(struct db *db, const struct db_options *o);
 lsn_t db_close(struct db *db); /* writes everything; returns where the redo thread goes on */

@@ -10,6 +10,7 @@
 
 struct fixture {
     struct db db;
+    struct ges *ges;
     struct sequences *sequences;
     struct catalog *c;
 };
@@ -18,7 +19,8 @@ static void open_catalog(struct fixture *f)
 {
     struct diag d;
     f->sequences = sequences_open(f->db.access, NULL);
-    const struct catalog_options co = { .access = f->db.access, .bc = f->db.bc, .ts = f->db.ts, .space = f->db.space, .sequences = f->sequences };
+    const struct catalog_options co = { .access = f->db.access, .bc = f->db.bc, .ts = f->db.ts, .space = f->db.space, .ges = f->ges,
+                                        .sequences = f->sequences };
     CHECK_OK(catalog_open(&co, &f->c, &d), &d);
 }
 
@@ -185,11 +187,47 @@ static void dropping(struct fixture *f)
     commit(t);
 }
 
+/* Another node may serve clients before the first one sweeps. */
+static void a_sweep_spares_what_is_being_created_or_dropped(struct fixture *f)
+{
+    struct diag d;
+    struct txn *creator = begin(f);
+    create(f, creator, "young");
+    CHECK_OK(catalog_sweep_segments(f->c, &d), &d);
+    struct table_def *def = table(f, creator, "young");
+    insert(f, creator, def, 1, "one", ERR_OK);
+    catalog_release(f->c, def);
+    commit(creator);
+
+    struct txn *t = begin(f);
+    def = table(f, t, "young");
+    const struct seg seg = def->seg;
+    CHECK_OK(catalog_drop_table(f->c, t, def, &d), &d);
+    CHECK_OK(catalog_sweep_segments(f->c, &d), &d);
+    txn_rollback(t);
+    catalog_release(f->c, def);
+    t = begin(f);
+    def = table(f, t, "young");
+    CHECK(def->seg.id == seg.id);
+    insert(f, t, def, 2, "two", ERR_OK);
+    CHECK_OK(catalog_drop_table(f->c, t, def, &d), &d);
+    catalog_release(f->c, def);
+    commit(t);
+}
+
+static void open_locks(struct fixture *f)
+{
+    struct diag d;
+    const struct ges_options go = { .self = 1, .deadlock_timeout_ms = 1000 };
+    CHECK_OK(ges_open(&go, &f->ges, &d), &d);
+}
+
 static void story(void *arg)
 {
     struct fixture f = { 0 };
     struct diag d;
-    db_open(&f.db, &(struct db_options){ .create = true, .no_table = true, .incarnation = 1 });
+    open_locks(&f);
+    db_open(&f.db, &(struct db_options){ .create = true, .no_table = true, .incarnation = 1, .ges = f.ges });
     open_catalog(&f);
     CHECK_OK(catalog_bootstrap(f.c, &d), &d);
     CHECK_OK(catalog_attach(f.c, &d), &d);
@@ -197,13 +235,14 @@ static void story(void *arg)
     a_table_and_its_parts(&f);
     rollback_takes_a_definition_back(&f);
     an_index_over_existing_rows(&f);
+    a_sweep_spares_what_is_being_created_or_dropped(&f);
     dropping(&f);
     CHECK_OK(catalog_sweep_segments(f.c, &d), &d);
     const uint64_t seq = txn_xid_seq(f.db.ts);
     const lsn_t end = close_catalog(&f);
 
     /* everything is there after a restart */
-    db_open(&f.db, &(struct db_options){ .incarnation = 3, .redo_start = end, .xid_seq_start = seq });
+    db_open(&f.db, &(struct db_options){ .incarnation = 3, .redo_start = end, .xid_seq_start = seq, .ges = f.ges });
     open_catalog(&f);
     CHECK_OK(catalog_attach(f.c, &d), &d);
     system_tables_describe_themselves(&f);
@@ -213,6 +252,7 @@ static void story(void *arg)
     catalog_release(f.c, def);
     commit(t);
     close_catalog(&f);
+    ges_close(f.ges);
 }
 
 static void the_catalogue_follows_ddl(void **state)
