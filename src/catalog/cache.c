@@ -759,16 +759,27 @@ static enum ges_mode lock_of(const struct txn *t, enum ges_mode lock)
     return lock == GES_MODE_CR ? GES_MODE_PR : GES_MODE_PW;
 }
 
+enum err catalog_lock(struct catalog *c, struct txn *t, oid_t oid, enum ges_mode lock, struct diag *d)
+{
+    if (!c->opt.ges || lock == GES_MODE_NL || oid < OID_USER_FIRST)
+        return ERR_OK;
+    return ges_lock(txn_ges_owner(t), (struct ges_resource){ GES_TM, oid, 0 }, lock_of(t, lock), RT_FOREVER, d);
+}
+
+/* Gives back one catalog_lock(). */
+static void unlock(struct catalog *c, struct txn *t, oid_t oid, enum ges_mode lock)
+{
+    if (c->opt.ges && lock != GES_MODE_NL && oid >= OID_USER_FIRST)
+        ges_unlock(txn_ges_owner(t), (struct ges_resource){ GES_TM, oid, 0 }, lock_of(t, lock));
+}
+
 enum err catalog_table_by_oid(struct catalog *c, struct txn *t, oid_t oid, enum ges_mode lock, struct table_def **ret, struct diag *d)
 {
-    if (c->opt.ges && lock != GES_MODE_NL && oid >= OID_USER_FIRST) {
-        const struct ges_resource res = { GES_TM, oid, 0 };
-        enum err err = ges_lock(txn_ges_owner(t), res, lock_of(t, lock), RT_FOREVER, d);
-        if (err)
-            return err;
-    }
+    enum err err = catalog_lock(c, t, oid, lock, d);
+    if (err)
+        return err;
     struct table_def *def;
-    enum err err = definition(c, t, oid, &def, d);
+    err = definition(c, t, oid, &def, d);
     if (err)
         return err;
     if (!def)
@@ -796,8 +807,7 @@ enum err catalog_table(struct catalog *c, struct txn *t, const char *schema, con
         if (err != ERR_OK && err != ERR_UNDEFINED_TABLE) /* no lock was got; or there is one, which goes with the transaction */
             return err;
         /* dropped or renamed while we waited for the lock: look the name up again */
-        if (c->opt.ges && lock != GES_MODE_NL && f.oid >= OID_USER_FIRST)
-            ges_unlock(txn_ges_owner(t), (struct ges_resource){ GES_TM, f.oid, 0 }, lock_of(t, lock));
+        unlock(c, t, f.oid, lock);
         if (err == ERR_OK)
             catalog_release(c, def);
         rt_mutex_lock(&c->lock);

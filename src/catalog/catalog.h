@@ -134,6 +134,8 @@ enum err catalog_table(struct catalog *c, struct txn *t, const char *schema, con
                        struct diag *d) MAY_YIELD MUST_CHECK;
 enum err catalog_table_by_oid(struct catalog *c, struct txn *t, oid_t oid, enum ges_mode lock, struct table_def **ret, struct diag *d) MAY_YIELD MUST_CHECK;
 void catalog_release(struct catalog *c, struct table_def *def); /* accepts NULL */
+/* The lock alone, until t ends: for who has the definition. A SERIALIZABLE transaction gets a stronger one than it asks for. */
+enum err catalog_lock(struct catalog *c, struct txn *t, oid_t oid, enum ges_mode lock, struct diag *d) MAY_YIELD MUST_CHECK;
 /* Name to oid without a lock: 0 if there is none (regclass, DROP IF EXISTS). kind 0: any. */
 enum err catalog_oid_of(struct catalog *c, struct txn *t, const char *schema, const char *name, oid_t *ret, char *ret_kind, struct diag *d) MAY_YIELD MUST_CHECK;
 enum err catalog_name_of(struct catalog *c, struct txn *t, oid_t oid, char *schema, char *name, bool *ret_found, struct diag *d) MAY_YIELD MUST_CHECK;

@@ -1,7 +1,7 @@
 /*
  * Lists as texts "1,2,3,": transactions append unique values and read lists,
- * by key, by scan and under row locks, on all nodes and at all isolation
- * levels. The history is checked by history.c.
+ * by key, by scan and under row locks, with statements prepared in the same
+ * transaction and long before, on all nodes and at all isolation levels. The history is checked by history.c.
  */
 #include "workload.h"
 
@@ -12,6 +12,8 @@
 
 #define KEYS_MAX 24u
 #define OPERATIONS_MAX 5u
+#define READ_SQL "SELECT k, v FROM lists WHERE k = $1"
+#define APPEND_SQL "UPDATE lists SET v = v || $1 WHERE k = $2"
 
 struct append {
     struct world *w;
@@ -67,13 +69,19 @@ static bool append_value(struct running *t)
     const uint32_t key = (uint32_t)any_of(a->keys), value = a->next_value++;
     note_begin(t);
     history_append(a->h, t->txn, key, value);
-    if (one_in(2)) {
-        char k[16], v[16];
-        snprintf(k, sizeof k, "%u", key);
-        snprintf(v, sizeof v, "%u,", value);
-        pg_query_params(t->pg, &r, "UPDATE lists SET v = v || $1 WHERE k = $2", 2, (const char *[]){ v, k });
-    } else {
+    char k[16], v[16];
+    snprintf(k, sizeof k, "%u", key);
+    snprintf(v, sizeof v, "%u,", value);
+    switch (any_of(3)) {
+    case 0:
+        pg_query_params(t->pg, &r, APPEND_SQL, 2, (const char *[]){ v, k });
+        break;
+    case 1:
+        pg_execute(t->pg, &r, "append", 2, (const char *[]){ v, k });
+        break;
+    default:
         pg_query(t->pg, &r, "UPDATE lists SET v = v || '%u,' WHERE k = %u", value, key);
+        break;
     }
     if (!expect_ok(a->w, &r, "append"))
         return false;
@@ -113,7 +121,10 @@ static bool read_lists(struct running *t)
     default: {
         char k[16];
         snprintf(k, sizeof k, "%u", x);
-        pg_query_params(t->pg, &r, "SELECT k, v FROM lists WHERE k = $1", 1, (const char *[]){ k });
+        if (one_in(2))
+            pg_query_params(t->pg, &r, READ_SQL, 1, (const char *[]){ k });
+        else
+            pg_execute(t->pg, &r, "read", 1, (const char *[]){ k });
         break;
     }
     }
@@ -192,11 +203,26 @@ static void append_alone(struct append *a, struct pg_client *pg)
     end(&t, outcome_of(a->w, &r, "append alone"));
 }
 
+/* A connection with its prepared statements. NULL: the clients are to stop. */
+static struct pg_client *connect_prepared(struct append *a, uint32_t home)
+{
+    for (struct pg_client *pg; (pg = world_connect(a->w, home)) != NULL; pg_close(pg)) {
+        struct pg_result r;
+        pg_prepare(pg, &r, "read", READ_SQL);
+        if (!expect_ok(a->w, &r, "Parse"))
+            continue;
+        pg_prepare(pg, &r, "append", APPEND_SQL);
+        if (expect_ok(a->w, &r, "Parse"))
+            return pg;
+    }
+    return NULL;
+}
+
 static void append_client(void *arg)
 {
     struct append *a = arg;
     const uint32_t home = 1 + a->next_client++ % a->w->nodes;
-    for (struct pg_client *pg; (pg = world_connect(a->w, home)) != NULL; pg_close(pg))
+    for (struct pg_client *pg; (pg = connect_prepared(a, home)) != NULL; pg_close(pg))
         while (!a->w->stop_clients && !pg_is_lost(pg)) {
             if (a->serializable || !one_in(4))
                 run_block(a, pg);
@@ -215,7 +241,7 @@ static void append_pair(void *arg)
     struct append *a = arg;
     const uint32_t first = (uint32_t)any_of(a->w->nodes), step = 1 + (uint32_t)any_of(a->w->nodes - 1);
     for (struct pg_client *x; (x = world_connect(a->w, 1 + first)) != NULL; pg_close(x)) {
-        struct pg_client *y = world_connect(a->w, 1 + (first + step) % a->w->nodes);
+        struct pg_client *y = connect_prepared(a, 1 + (first + step) % a->w->nodes);
         while (y != NULL && !a->w->stop_clients && !pg_is_lost(x) && !pg_is_lost(y)) {
             append_alone(a, x);
             if (!pg_is_lost(x))

@@ -155,12 +155,8 @@ void session__prepared_unref(struct session *s, struct prepared *p)
 
 static enum err lock_tables(struct session *s, const struct plan *plan, struct diag *d)
 {
-    struct ges_owner *owner = txn_ges_owner(s->txn);
     for (uint16_t i = 0; i < plan->nrels; i++) {
-        const oid_t oid = plan->rel[i].def->oid;
-        if (oid < OID_USER_FIRST)
-            continue;
-        enum err err = ges_lock(owner, (struct ges_resource){ GES_TM, oid, 0 }, plan->rel[i].lock, RT_FOREVER, d);
+        enum err err = catalog_lock(session_catalog(s), s->txn, plan->rel[i].def->oid, plan->rel[i].lock, d);
         if (err)
             return err;
     }
