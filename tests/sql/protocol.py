@@ -165,7 +165,12 @@ def startup_options(port):
         c.query('SET work_mem = 4096')
         c.query('RESET work_mem')
         must_equal(c.value('SHOW work_mem'), '8MB', 'RESET goes back to what the start-up packet said')
-    for settings, want in (({'nosuch': '1'}, '42704'), ({'work_mem': 'x'}, '22023')):
+    for given, want in (("'utf-8'", 'UTF8'), ('sql_ascii', 'SQL_ASCII')):
+        with Client(port, settings={'client_encoding': given}) as c:
+            must_equal(c.value('SHOW client_encoding'), want, given)
+            must_equal(c.value("SELECT 'ü'"), 'ü', given)
+    for settings, want in (({'nosuch': '1'}, '42704'), ({'work_mem': 'x'}, '22023'), ({'client_encoding': 'latin1'}, '0A000'),
+                           ({'client_encoding': 'nosuch'}, '22023')):
         try:
             Client(port, settings=settings).close()
             must(False, 'accepted: %r', settings)

@@ -1,5 +1,6 @@
 #include "sql/lib/settings.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <strings.h>
 
@@ -120,13 +121,31 @@ static enum err check_datestyle(const char *value, struct arena *arena, const ch
     return ERR_OK;
 }
 
+/* As PostgreSQL reads names of encodings: letters and digits count, their case does not ("'utf-8'" of asyncpg is UTF8). */
 static enum err check_encoding(const char *value, const char **ret, struct diag *d)
 {
-    if (strcasecmp(value, "utf8") == 0 || strcasecmp(value, "utf-8") == 0 || strcasecmp(value, "unicode") == 0) {
+    static const char *const families[] = { "latin", "win", "iso8859", "koi8", "euc",  "sjis", "shiftjis", "mskanji", "big5",
+                                            "gb",    "uhc", "johab",   "mule", "abc",  "alt",  "tcvn",     "vscii" };
+    char name[32];
+    size_t n = 0;
+    for (const char *p = value; *p && n < sizeof name - 1; p++) {
+        if (isalnum((unsigned char)*p))
+            name[n++] = (char)tolower((unsigned char)*p);
+    }
+    name[n] = '\0';
+    if (strcmp(name, "utf8") == 0 || strcmp(name, "unicode") == 0) {
         *ret = "UTF8";
         return ERR_OK;
     }
-    return diag_set(d, ERR_FEATURE, "client encoding \"%s\" is not supported: only UTF8 is", value);
+    if (strcmp(name, "sqlascii") == 0) { /* no conversion: the client takes the bytes as they are */
+        *ret = "SQL_ASCII";
+        return ERR_OK;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(families); i++) {
+        if (strncmp(name, families[i], strlen(families[i])) == 0)
+            return diag_set(d, ERR_FEATURE, "client encoding \"%s\" is not supported: only UTF8 and SQL_ASCII are", value);
+    }
+    return diag_set(d, ERR_PARAMETER_VALUE, "invalid value for parameter \"client_encoding\": \"%s\"", value);
 }
 
 enum err setting_check(enum setting_id id, const char *value, struct arena *arena, const char **ret, struct diag *d)
