@@ -115,9 +115,9 @@ struct link {
     char logged[160];
 };
 
-struct ic_handler_slot {
-    ic_handler *fn;
-    void *arg;
+struct ic_handler_slot { /* the function is written last and read first */
+    _Atomic(ic_handler *) fn;
+    _Atomic(void *) arg;
 };
 
 struct interconnect {
@@ -126,7 +126,7 @@ struct interconnect {
     size_t secret_len;
     uint32_t lanes; /* in all */
     _Atomic uint64_t epoch;
-    struct ic_handler_slot handlers[IC_KINDS]; /* constant once there are peers */
+    struct ic_handler_slot handlers[IC_KINDS];
     struct ic_node nodes[NODES_MAX + 1];
     struct rt_listener *listener;
     struct fiber *acceptor, *keeper;

@@ -69,8 +69,12 @@ void ic_set_epoch(struct interconnect *ic, epoch_t epoch)
 void ic_set_handler(struct interconnect *ic, enum ic_kind kind, ic_handler *fn, void *arg)
 {
     assert((unsigned)kind < IC_KINDS);
-    ic->handlers[kind] = (struct ic_handler_slot){ fn, arg };
+    struct ic_handler_slot *h = &ic->handlers[kind];
+    atomic_store_explicit(&h->arg, arg, memory_order_relaxed); /* ic_ignore() takes any */
+    atomic_store_explicit(&h->fn, fn, memory_order_release);
 }
+
+void ic_ignore(void *arg, const struct ic_message *m) { }
 
 /* ---- peers ------------------------------------------------------------------- */
 

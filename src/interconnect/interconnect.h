@@ -69,7 +69,9 @@ struct ic_options {
 enum err ic_open(const struct ic_options *opt, struct interconnect **ret, struct diag *d) MAY_YIELD MUST_CHECK;
 void ic_close(struct interconnect *ic) MAY_YIELD; /* says goodbye to peers, stops all fibers */
 
-void ic_set_handler(struct interconnect *ic, enum ic_kind kind, ic_handler *fn, void *arg); /* before the first peer */
+void ic_set_handler(struct interconnect *ic, enum ic_kind kind, ic_handler *fn, void *arg); /* before the first peer, or over ic_ignore() */
+/* The handler of a kind whose service opens later, and that may be lost until then. */
+void ic_ignore(void *arg, const struct ic_message *m);
 
 /* Keep sessions to this incarnation at this address: connects, authenticates, reconnects with back-off until ic_peer_remove(). */
 enum err ic_peer_add(struct interconnect *ic, struct ic_peer_id peer, const char *address, struct diag *d) MUST_CHECK;

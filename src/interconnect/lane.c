@@ -63,12 +63,13 @@ static void count_rejected(struct link *l)
 
 void ic__dispatch(struct interconnect *ic, const struct ic_message *m)
 {
-    const struct ic_handler_slot *h = &ic->handlers[m->kind];
-    if (h->fn == NULL) {
+    struct ic_handler_slot *h = &ic->handlers[m->kind];
+    ic_handler *fn = atomic_load_explicit(&h->fn, memory_order_acquire);
+    if (fn == NULL) {
         log_error(ic->opt.log, "interconnect: %s message of node %u dropped: nobody handles it", ic_kind_name(m->kind), m->from);
         return;
     }
-    h->fn(h->arg, m);
+    fn(atomic_load_explicit(&h->arg, memory_order_relaxed), m);
 }
 
 static void note_round_trip(struct interconnect *ic, uint64_t ns)
@@ -122,12 +123,18 @@ static void deliver(struct link *l, const struct wire_header *h, const uint8_t *
     ic__dispatch(l->ic, &m);
 }
 
+/* Where a question must not be known to have been asked at its SCN (R2), its frame does not tell either. */
+static scn_t scn_of(const struct wire_header *h)
+{
+    return (MUTATED("R2") && h->kind == IC_TXN_STATUS_ASK) || (MUTATED("R2_copy") && h->kind == IC_GCS_COPY_ASK) ? 0 : h->scn;
+}
+
 static enum err take_frame(struct link *l, const struct wire_header *h, const uint8_t *payload, struct diag *d)
 {
     const struct ic_hooks *hooks = &l->ic->opt.hooks;
     if (crc32c(0, payload, h->length - WIRE_HEADER_BYTES) != h->payload_crc)
         return diag_set(d, ERR_PROTOCOL, "damaged frame: the checksum of its payload is wrong");
-    if (hooks->scn_seen != NULL && !hooks->scn_seen(hooks->arg, l->peer->id.node, h->scn, h->watermark))
+    if (hooks->scn_seen != NULL && !hooks->scn_seen(hooks->arg, l->peer->id.node, scn_of(h), h->watermark))
         return diag_set(d, ERR_PROTOCOL, "SCN %" PRIu64 " jumps too far ahead", h->scn);
 
     bool wake = false;

@@ -22,7 +22,7 @@ void instance__forward_cancel(void *arg, node_no node, int32_t pid, uint32_t sec
 {
     struct instance *in = arg;
     uint8_t body[8];
-    if (node == 0 || node > NODES_MAX) /* anybody may send any number */
+    if (node == 0 || node > NODES_MAX || !atomic_load(&in->serving)) /* anybody may send any number, at any time */
         return;
     put_u32le(body, (uint32_t)pid);
     put_u32le(body + 4, secret);
@@ -40,8 +40,23 @@ static void on_ask(void *arg, const struct ic_message *m)
     }
 }
 
+/*
+ * A member's transactions open only after it has joined. Until then:
+ * - TXN_COMMIT: the frame's SCN has raised the clock, and that acknowledges the commit (R3). Nothing relies on a complete list of commits:
+ *   whose fate is not in the cache, its node is asked for (R4). Changed objects are sent again until they are acknowledged, which
+ *   only the transactions do; and no definition is cached here that could be out of date.
+ * - TXN_STATUS_ASK: is asked again. The other two answer what this node has not sent.
+ */
+static void ignore_transactions(struct instance *in)
+{
+    static const enum ic_kind kinds[] = { IC_TXN_COMMIT, IC_TXN_COMMIT_ACK, IC_TXN_STATUS_ASK, IC_TXN_STATUS };
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+        ic_set_handler(in->ic, kinds[i], ic_ignore, NULL);
+}
+
 void instance__register_handlers(struct instance *in)
 {
+    ignore_transactions(in);
     ic_set_handler(in->ic, IC_SESSION_CANCEL, on_cancel, in);
     ic_set_handler(in->ic, IC_ADMIN_ASK, on_ask, in);
 }

@@ -194,11 +194,10 @@ static enum err open_transactions(struct instance *in, const struct thread_start
                                     .undo_retention_secs = (uint32_t)in->opt.config->undo_retention_secs, .log = in->log,
                                     .fatal = instance__fatal_diag, .fatal_arg = in };
     enum err err = start->create_undo ? txn_create_undo(&to, d) : ERR_OK;
-    struct txn_sys *ts;
     if (!err)
-        err = txn_open(&to, &ts, d);
-    if (!err)
-        atomic_store(&in->ts, ts);
+        err = txn_open(&to, &in->ts, d);
+    if (!err && in->ic) /* not while an instance that is alone recovers: what it has open then is closed while peers talk to this one */
+        atomic_store(&in->peers_ts, in->ts);
     return err;
 }
 
@@ -253,10 +252,10 @@ enum err instance__close_database(struct instance *in, struct diag *d)
 
 void instance__free_database(struct instance *in)
 {
-    struct txn_sys *ts = atomic_exchange(&in->ts, NULL);
     catalog_close(in->catalog);
     sequences_close(in->sequences);
-    txn_close(ts);
+    txn_close(in->ts);
+    in->ts = NULL;
     access_close(in->access);
     space_close(in->space);
 }

@@ -24,7 +24,7 @@ static bool hook_scn_seen(void *arg, node_no from, scn_t scn, scn_t watermark)
     if (atomic_load(&in->serving) && scn > scn_now(&in->scn) + SCN_JUMP_MAX)
         return false;
     scn_raise(&in->scn, scn);
-    struct txn_sys *ts = atomic_load(&in->ts);
+    struct txn_sys *ts = atomic_load(&in->peers_ts);
     if (ts) {
         txn_peer_watermark(ts, from, watermark);
         txn_peer_scn(ts, from, scn);
@@ -34,7 +34,7 @@ static bool hook_scn_seen(void *arg, node_no from, scn_t scn, scn_t watermark)
 
 static scn_t hook_watermark(void *arg)
 {
-    struct txn_sys *ts = atomic_load(&((struct instance *)arg)->ts);
+    struct txn_sys *ts = atomic_load(&((struct instance *)arg)->peers_ts);
     return ts ? txn_watermark(ts) : 0;
 }
 
@@ -44,13 +44,13 @@ static void hook_peer_unknown(void *arg, struct ic_peer_id peer) { cluster_peer_
 static scn_t hook_oldest(void *arg)
 {
     struct instance *in = arg;
-    struct txn_sys *ts = atomic_load(&in->ts);
+    struct txn_sys *ts = atomic_load(&in->peers_ts);
     return ts ? txn_oldest_local(ts) : scn_now(&in->scn);
 }
 
 static void hook_peer_oldest(void *arg, node_no node, scn_t s)
 {
-    struct txn_sys *ts = atomic_load(&((struct instance *)arg)->ts);
+    struct txn_sys *ts = atomic_load(&((struct instance *)arg)->peers_ts);
     if (ts)
         txn_peer_oldest(ts, node, s);
 }
@@ -65,7 +65,7 @@ static void hook_cluster_fatal(void *arg, const char *why)
 static void on_install(void *arg, const struct cluster_view *view, const struct cluster_view *old)
 {
     struct instance *in = arg;
-    struct txn_sys *ts = atomic_load(&in->ts);
+    struct txn_sys *ts = atomic_load(&in->peers_ts);
     if (ts)
         txn_view_changed(ts, view);
 }

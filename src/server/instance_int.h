@@ -55,7 +55,8 @@ struct instance {
     struct redo *redo;
     struct bufcache *bc;
     struct space *space;
-    struct txn_sys *_Atomic ts; /* the interconnect's hooks meet it NULL before it is open */
+    struct txn_sys *ts;
+    struct txn_sys *_Atomic peers_ts; /* ts, for hooks of the interconnect and of membership: NULL until it is open with peers */
     struct access *access;
     struct sequences *sequences;
     struct catalog *catalog;

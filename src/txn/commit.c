@@ -467,6 +467,11 @@ void txn_view_changed(struct txn_sys *ts, const struct cluster_view *view)
     node_no left[NODES_MAX];
     unsigned nleft = 0, others = 0;
     rt_spin_lock(&ts->commit_spin);
+    if (view->epoch < ts->view_epoch) { /* who told of it read it before a newer one came */
+        rt_spin_unlock(&ts->commit_spin);
+        return;
+    }
+    ts->view_epoch = view->epoch;
     for (node_no n = 1; n <= NODES_MAX; n++) {
         const struct cluster_member *m = member_of(view, n);
         const struct peer *p = &ts->peer[n];

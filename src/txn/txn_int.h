@@ -187,6 +187,7 @@ struct txn_sys {
     struct rt_mutex grow; /* one fiber extends the file */
 
     struct rt_spin commit_spin;
+    epoch_t view_epoch; /* commit_spin: the newest view told of */
     struct list commits; /* commit_spin: COMMITTING, in SCN order (which is log order) */
     struct list waiters; /* commit_spin: struct end_waiter */
     _Atomic uint32_t nwaiters;
