@@ -129,7 +129,7 @@ enum err recovery_run(const struct recovery_options *opt, struct recovery_result
         err = recover(opt, &r, d);
     if (err) {
         recovery_result_fini(&r);
-        return diag_wrap(d, err, "crash recovery");
+        return err;
     }
     if (r.nthreads > 0)
         log_info(opt->log, "crash recovery of %u redo threads: %" PRIu64 " records, %" PRIu64 " blocks, %" PRIu64 " changed, %" PRIu64
