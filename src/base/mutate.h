@@ -26,6 +26,7 @@
     X(R8,  "damage before a position claimed durable is corruption") \
     X(R9,  "a transaction-table entry is recycled only below the horizon") \
     X(R10, "no snapshot below the promised horizon") \
+    X(R9_upto, "the bound of recycled sequences stays below those that may still come") \
     X(R11, "purge follows committed undo; the row's slot is freed after its index entries") \
     X(R12, "a unique insert holds X on the first leaf that may contain the key") \
     X(R13, "a past image is kept until a version at least as new is durable in place") \

@@ -236,7 +236,7 @@ static uint64_t least_to_come(struct txn_sys *ts, uint64_t *ret_next)
 {
     rt_spin_lock(&ts->tt_spin);
     uint64_t least = *ret_next = ts->chunk_next;
-    for (uint32_t i = 0; i < ts->nlanes; i++) {
+    for (uint32_t i = 0; i < ts->nlanes && !MUTATED("R9_upto"); i++) {
         const uint64_t start = ts->lane[i].chunk_start;
         least = start != 0 ? MIN(least, start) : least;
     }
