@@ -37,7 +37,7 @@ KERNEL = set('''
 KERNEL_ALLOWED = {
     ('server', 'main.c'): {'write'},
     ('server', 'config_file.c'): {'fopen', 'fopen64'},
-    ('cli', '*'): {'write', 'nanosleep', 'fopen', 'fopen64'},
+    ('cli', '*'): {'write', 'fopen', 'fopen64'},
     ('base', 'diag.c'): {'write'},
     ('base', 'mem.c'): {'write'},
     ('base', 'log.c'): {'write'},

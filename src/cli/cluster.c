@@ -3,9 +3,9 @@
 #include <libpq-fe.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "cli/node_watch.h"
 #include "rt/rt.h"
 #include "server/config_file.h"
 #include "server/instance.h"
@@ -89,57 +89,52 @@ int cli_cluster_status(const struct config *c, struct diag *d)
 
 /* ---- stop --------------------------------------------------------------------------------- */
 
-static int ask_to_stop(PGconn *conn, const char *node, struct diag *d)
+/*
+ * A node answers before it ends its sessions. Where its connection is lost all the same, it may have stopped as it was asked to (by us or
+ * by somebody else): *ret_lost, and the voting file knows.
+ */
+static enum err ask_to_stop(PGconn *conn, const char *node, bool *ret_lost, struct diag *d)
 {
     PGresult *r = query(conn, "SELECT rustydb_stop_node($1)", node, d);
-    const bool found = r && PQgetvalue(r, 0, 0)[0] == 't';
-    if (r && !found)
-        diag_set(d, ERR_UNDEFINED_OBJECT, "there is no node \"%s\" in the cluster", node);
+    *ret_lost = !r && PQstatus(conn) == CONNECTION_BAD;
+    if (!r)
+        return ERR_CONNECTION_FAILURE;
+    const bool found = PQgetvalue(r, 0, 0)[0] == 't';
     PQclear(r);
-    return found ? EXIT_SUCCESS : cli_fail(d);
+    return found ? ERR_OK : diag_set(d, ERR_UNDEFINED_OBJECT, "there is no node \"%s\" in the cluster", node);
 }
 
-/* Until nobody serves there any more; 57P03 (shutting down) still counts as there. */
-static bool wait_gone(const char *address)
+/* Only the asked node's own end may take the connection along. */
+static enum err stop_node(const struct config *c, PGconn *conn, const char *name, bool is_asked, struct diag *d)
 {
-    for (int i = 0; i < STOP_TIMEOUT_S * 10; i++) {
-        struct diag d;
-        PGconn *conn = connect_to(address, &d);
-        if (!conn && !strstr(d.message, "shutting down"))
-            return true;
-        PQfinish(conn);
-        nanosleep(&(struct timespec){ .tv_nsec = 100000000 }, NULL);
-    }
-    return false;
+    incarnation_t incarnation;
+    bool lost;
+    enum err err = node_watch_incarnation(c, name, &incarnation, d);
+    if (err)
+        return err;
+    err = ask_to_stop(conn, name, &lost, d);
+    return err && !(lost && is_asked) ? err : node_watch_left(c, name, incarnation, STOP_TIMEOUT_S, d);
 }
 
 /* The asked node goes last: it passes the requests on. */
-static int stop_members(PGconn *conn, const char *only, struct diag *d)
+static enum err stop_members(const struct config *c, PGconn *conn, const char *only, struct diag *d)
 {
-    PGresult *members = query(conn, "SELECT name, sql_address FROM cluster_members ORDER BY this_node, node", NULL, d);
+    PGresult *members = query(conn, "SELECT name, this_node FROM cluster_members ORDER BY this_node, node", NULL, d);
     if (!members)
-        return cli_fail(d);
-    int status = EXIT_SUCCESS;
+        return ERR_CONNECTION_FAILURE;
+    enum err err = ERR_OK;
     bool any = false;
-    for (int i = 0; i < PQntuples(members) && status == EXIT_SUCCESS; i++) {
-        const char *name = PQgetvalue(members, i, 0), *address = PQgetvalue(members, i, 1);
+    for (int i = 0; i < PQntuples(members) && !err; i++) {
+        const char *name = PQgetvalue(members, i, 0);
         if (only && strcmp(only, name) != 0)
             continue;
         any = true;
-        status = ask_to_stop(conn, name, d);
-        if (status == EXIT_SUCCESS && !wait_gone(address)) {
-            diag_set(d, ERR_TIMED_OUT, "node %s has not stopped within %d seconds", name, STOP_TIMEOUT_S);
-            status = cli_fail(d);
-        }
-        if (status == EXIT_SUCCESS)
+        err = stop_node(c, conn, name, PQgetvalue(members, i, 1)[0] == 't', d);
+        if (!err)
             printf("%s stopped\n", name);
     }
-    if (!any) {
-        diag_set(d, ERR_UNDEFINED_OBJECT, "there is no node \"%s\" in the cluster", only);
-        status = cli_fail(d);
-    }
     PQclear(members);
-    return status;
+    return any || err ? err : diag_set(d, ERR_UNDEFINED_OBJECT, "there is no node \"%s\" in the cluster", only);
 }
 
 int cli_cluster_stop(const struct config *c, const char *node, struct diag *d)
@@ -147,9 +142,9 @@ int cli_cluster_stop(const struct config *c, const char *node, struct diag *d)
     PGconn *conn = connect_to(c->listen_address, d);
     if (!conn)
         return cli_fail(d);
-    const int status = stop_members(conn, node, d);
+    enum err err = stop_members(c, conn, node, d);
     PQfinish(conn);
-    return status;
+    return err ? cli_fail(d) : EXIT_SUCCESS;
 }
 
 /* ---- create -------------------------------------------------------------------------------- */

@@ -536,6 +536,14 @@ static bool is_extended(char type) { return strchr("PBDECH", type) != NULL; }
 
 static bool is_connection_lost(enum err err) { return err == ERR_CLOSED || err == ERR_CONNECTION_FAILURE || err == ERR_IO; }
 
+static void run_after_answer(struct backend *be)
+{
+    void (*fn)(void *arg) = be->after_answer;
+    be->after_answer = NULL;
+    if (fn)
+        fn(be->after_answer_arg);
+}
+
 /* Also in place of the answer to a statement that the shutdown has interrupted. */
 static void send_shutdown(struct connection *c, struct diag *d)
 {
@@ -570,8 +578,13 @@ static void one_message(struct connection *c, const struct message *m, struct di
         msg_put_diag(&c->out, 'E', "ERROR", d);
         c->skip_to_sync = is_extended(m->type);
     }
-    if (m->type == 'S' || m->type == 'Q' || m->type == 'F')
+    if (m->type == 'S' || m->type == 'Q' || m->type == 'F') {
         put_ready(c);
+        if (c->be->after_answer) {
+            err = flush(c, d); /* where the client is gone, the next read notices */
+            run_after_answer(c->be);
+        }
+    }
     arena_reset(c->arena);
 }
 
@@ -622,6 +635,7 @@ void connection_run(struct backend *be)
         rt_cancel_clear();
         session_close(c->session);
     }
+    run_after_answer(be);
     arena_free(c->arena);
     buf_fini(&c->in);
     buf_fini(&c->out);

@@ -18,6 +18,8 @@ struct backend {
     struct session *session; /* NULL before it is open */
     bool counted; /* against max_connections */
     _Atomic bool shutdown; /* the server is closing: 57P01 */
+    void (*after_answer)(void *arg); /* pgwire_after_answer(); the backend's own fiber */
+    void *after_answer_arg;
     struct list link;
 };
 

@@ -54,6 +54,24 @@ void pgwire_cancel(struct pgwire *w, int32_t pid, uint32_t secret)
     rt_spin_unlock(&w->spin);
 }
 
+void pgwire_after_answer(struct pgwire *w, void (*fn)(void *arg), void *arg)
+{
+    struct backend *self = NULL;
+    rt_spin_lock(&w->spin);
+    LIST_FOREACH(it, &w->backends) {
+        struct backend *be = LIST_ENTRY(it, struct backend, link);
+        if (be->fiber == rt_self())
+            self = be;
+    }
+    rt_spin_unlock(&w->spin);
+    if (!self) {
+        fn(arg);
+        return;
+    }
+    self->after_answer = fn;
+    self->after_answer_arg = arg;
+}
+
 void pgwire_cancel_any(struct pgwire *w, int32_t pid, uint32_t secret)
 {
     const node_no node = pgwire_pid_node(pid);

@@ -39,6 +39,11 @@ const char *pgwire_address(const struct pgwire *w); /* with the real port */
 void pgwire_close(struct pgwire *w) MAY_YIELD;
 /* From the interconnect: cancels if pid and secret fit a backend of this node. Does not wait. */
 void pgwire_cancel(struct pgwire *w, int32_t pid, uint32_t secret);
+/*
+ * For a statement whose effect would end its own session: fn runs, in this fiber, once the client has been sent the answer, or the session
+ * has ended. It does not wait. At once where no session runs in this fiber.
+ */
+void pgwire_after_answer(struct pgwire *w, void (*fn)(void *arg), void *arg);
 uint32_t pgwire_connections(const struct pgwire *w);
 
 static inline node_no pgwire_pid_node(int32_t pid) { return (node_no)((uint32_t)pid >> 24); }

@@ -61,6 +61,8 @@ void instance__register_handlers(struct instance *in)
     ic_set_handler(in->ic, IC_ADMIN_ASK, on_ask, in);
 }
 
+static void ask_stop(void *arg) { instance_ask_stop(arg); }
+
 enum err instance__stop_node(void *arg, const char *node_name, bool *ret_found, struct diag *d)
 {
     struct instance *in = arg;
@@ -72,8 +74,8 @@ enum err instance__stop_node(void *arg, const char *node_name, bool *ret_found, 
             node = view->m[i].node;
     free(view);
     *ret_found = node != 0;
-    if (node == in->node) {
-        instance_ask_stop(in);
+    if (node == in->node) { /* whoever asks hears the answer before sessions end */
+        pgwire_after_answer(in->wire, ask_stop, in);
         return ERR_OK;
     }
     const struct ic_part part = { "stop", 4 };

@@ -241,7 +241,8 @@ def damaged_redo(server, cli):
         must(at >= 8192, 'the log has %d bytes', used)
         flip(path, at + 700)
         log = node.fails_to_start()
-        says(log, 'redo thread 1: the log block at position', path + ', offset %d' % (at + 4096 * (700 // 4096)), 'is damaged or missing')
+        must_equal(log.count('crash recovery: crash recovery'), 0, 'doubled prefixes')
+        says(log, 'crash recovery: redo thread 1: the log block at position', path + ', offset %d' % (at + 4096 * (700 // 4096)), 'is damaged or missing')
         flip(path, at + 700)
         node.start()
         with node.connect() as k:

@@ -130,6 +130,11 @@ class Node:
             f.seek(self.log_from)
             return f.read()
 
+    def has_no_errors(self):
+        """Since its last start."""
+        for line in self.log().splitlines():
+            must('"level":"error"' not in line and '"level":"fatal"' not in line, '%s complains: %s', self.name, line)
+
     def running(self):
         return self.process is not None and self.process.poll() is None
 

@@ -152,6 +152,7 @@ def join_and_leave(server, cli):
                 c.nodes[2].start()
                 with c.nodes[2].connect() as k:
                     must(int(k.value('SELECT count(*) FROM pgbench_history')) >= 0, 'no answer')
+                c.nodes[2].has_no_errors()
                 joins += 1
             for p in load:
                 output, _ = p.communicate(timeout=120)
