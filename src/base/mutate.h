@@ -12,6 +12,7 @@
 /* clang-format off */
 #define MUTATIONS(X) \
     X(R2,  "whoever answers a status for a reader at s first raises its SCN to s") \
+    X(R2_copy, "whoever ships a copy to a reader at s first raises its SCN to s") \
     X(R3,  "COMMIT_PENDING before the commit SCN is taken; answered when durable and acknowledged by all") \
     X(R3_acks, "a commit is published and answered when all members have acknowledged it") \
     X(R4,  "a commit heard by broadcast counts only below the sender's watermark") \
@@ -25,8 +26,8 @@
     X(R7_recovery, "recovery syncs the logs before it changes blocks because of them") \
     X(R8,  "damage before a position claimed durable is corruption") \
     X(R9,  "a transaction-table entry is recycled only below the horizon") \
-    X(R10, "no snapshot below the promised horizon") \
     X(R9_upto, "the bound of recycled sequences stays below those that may still come") \
+    X(R10, "no snapshot below the promised horizon") \
     X(R11, "purge follows committed undo; the row's slot is freed after its index entries") \
     X(R12, "a unique insert holds X on the first leaf that may contain the key") \
     X(R13, "a past image is kept until a version at least as new is durable in place") \

@@ -190,7 +190,7 @@ static enum err open_redo_and_cache(struct instance *in, lsn_t start, struct dia
 static enum err open_transactions(struct instance *in, const struct thread_start *start, struct diag *d)
 {
     const struct txn_options to = { .bc = in->bc, .files = in->files, .redo = in->redo, .scn = &in->scn, .ges = in->ges, .ic = in->ic,
-                                    .self = in->node, .thread = in->thread, .xid_seq_start = start->xid_seq,
+                                    .self = in->node, .thread = in->thread, .xid_seq_start = start->xid_seq, .tt_entries = in->opt.tt_entries,
                                     .undo_retention_secs = (uint32_t)in->opt.config->undo_retention_secs, .log = in->log,
                                     .fatal = instance__fatal_diag, .fatal_arg = in };
     enum err err = start->create_undo ? txn_create_undo(&to, d) : ERR_OK;

@@ -15,6 +15,7 @@ struct instance;
 struct instance_options {
     const struct config *config; /* outlives the instance */
     struct log *log;
+    uint32_t tt_entries; /* of a transaction table that is created; 0: as usual. For tests. */
     /*
      * The instance cannot go on: a log or voting write failed, a member died. Says why; must not return (a server exits, the simulation
      * stops the host).

@@ -55,7 +55,7 @@ enum err buf_pin(struct bufcache *bc, struct dba dba, enum buf_mode mode, struct
  * instance holds the block X this is a mode-less copy that lives until it is unpinned (R2: the holder has raised its SCN to s).
  */
 enum err buf_pin_read(struct bufcache *bc, struct dba dba, scn_t s, struct pin **ret, struct diag *d) MAY_YIELD MUST_CHECK;
-/* Any copy, however old or new, that a caller then checks itself (undo blocks of other threads). Raises the holder's SCN to s. */
+/* The same, for blocks that are no snapshot's (undo of other threads): every change with an SCN up to s is in it. */
 enum err buf_pin_copy(struct bufcache *bc, struct dba dba, scn_t s, struct pin **ret, struct diag *d) MAY_YIELD MUST_CHECK;
 void buf_unpin(struct pin *b);
 /* Starts bringing blocks in, in one message a master; does not wait. */

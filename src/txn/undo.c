@@ -277,7 +277,9 @@ enum err txn_undo_read(struct txn_sys *ts, struct undo_ptr p, struct xid xid, st
     } else {
         struct pin *b;
         LANE_COUNT(txn_lane(ts), undo_remote, 1);
-        err = buf_pin_copy(ts->opt.bc, undo_dba(undo_ptr_thread(p), undo_ptr_block(p)), s, &b, d);
+        /* as of now, not of s: a copy that others asked for earlier may lack the record, which can be younger than the snapshot */
+        const scn_t now = scn_now(ts->opt.scn);
+        err = buf_pin_copy(ts->opt.bc, undo_dba(undo_ptr_thread(p), undo_ptr_block(p)), MAX(s, now), &b, d);
         if (err)
             return diag_wrap(d, err, "undo of redo thread %u", undo_ptr_thread(p));
         err = copy_record(b->data, p, ret, NULL, buf, d);

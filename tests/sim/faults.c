@@ -6,6 +6,7 @@
 void faults_draw(struct faults *f, struct world *w)
 {
     *f = (struct faults){ .w = w, .breaks = one_in(3), .partitions = one_in(5), .pauses = one_in(5), .drift = one_in(4), .come_and_go = one_in(3) };
+    f->checkpoints = w->seed % 3 != 0;
 }
 
 static uint32_t any_node(struct world *w) { return 1 + (uint32_t)any_of(w->nodes); }
@@ -82,19 +83,37 @@ static void faults_fiber(void *arg)
                 leave_and_return(f);
         }
     }
-    f->running = false;
+    f->running--;
+}
+
+static void checkpoints_fiber(void *arg)
+{
+    struct faults *f = arg;
+    struct world *w = f->w;
+    while (!f->stop) {
+        rt_sleep(any_of(RT_MS(60)));
+        const uint32_t no = world_random_up(w);
+        struct pg_client *pg = f->stop || no == 0 ? NULL : world_try_connect(w, no);
+        struct pg_result r;
+        if (pg != NULL)
+            pg_query(pg, &r, "CHECKPOINT"); /* whatever comes of it: the node may be stopping */
+        pg_close(pg);
+    }
+    f->running--;
 }
 
 void faults_start(struct faults *f)
 {
     f->stop = false;
-    f->running = true;
+    f->running = 1 + f->checkpoints;
     sim_spawn_test(f->w->sim, faults_fiber, f);
+    if (f->checkpoints)
+        sim_spawn_test(f->w->sim, checkpoints_fiber, f);
 }
 
 void faults_stop(struct faults *f)
 {
     f->stop = true;
-    while (f->running)
+    while (f->running > 0)
         rt_sleep(RT_MS(5));
 }

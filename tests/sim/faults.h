@@ -1,7 +1,7 @@
 /*
  * What goes wrong while clients work, short of deaths: broken connections,
- * short partitions and pauses, drifting clocks; planned leaving and joining.
- * A cluster lives through all of it.
+ * short partitions and pauses, drifting clocks; planned leaving and joining;
+ * checkpoints at any moment. A cluster lives through all of it.
  */
 #ifndef SIM_FAULTS_H
 #define SIM_FAULTS_H
@@ -10,9 +10,9 @@
 
 struct faults {
     struct world *w;
-    bool breaks, partitions, pauses, drift, come_and_go;
-    bool stop; /* set by the scenario; the fiber then ends */
-    bool running;
+    bool breaks, partitions, pauses, drift, come_and_go, checkpoints;
+    bool stop; /* set by the scenario; the fibers then end */
+    uint32_t running; /* fibers */
 };
 
 void faults_draw(struct faults *f, struct world *w); /* from the seed */

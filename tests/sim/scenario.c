@@ -8,6 +8,7 @@
 #include "workload.h"
 
 #define VIRTUAL_TIME_MAX RT_SEC(1200)
+#define TT_ENTRIES_SMALL 64u /* soon used up, so that entries are recycled */
 
 static const struct workload *const workloads[] = {
 #define X(name, text) &workload_##name,
@@ -15,6 +16,7 @@ static const struct workload *const workloads[] = {
 #undef X
 };
 #define WORKLOADS_N ARRAY_LEN(workloads)
+#define DRAWN_N (WORKLOADS_N - 1) /* the last one, "watch", joins some runs beside what was drawn */
 
 /* How a round ends. */
 enum ending { END_QUIET, END_RESTART, END_KILL, END_POWER, END_KILL_THEN_POWER, ENDINGS };
@@ -26,6 +28,7 @@ struct scenario {
     struct world w;
     struct faults faults;
     double net_break_per_s; /* while clients work */
+    bool watch_too;
     void *self[WORKLOADS_N]; /* of those that run, else NULL */
 };
 
@@ -38,10 +41,12 @@ static void choose_workloads(struct scenario *s)
         if (s->opt->workload != NULL && strcmp(s->opt->workload, workloads[i]->name) == 0)
             s->self[i] = workloads[i]->open(&s->w);
     for (size_t i = 0; i < n && s->opt->workload == NULL; i++) {
-        const size_t k = any_of(WORKLOADS_N);
+        const size_t k = any_of(DRAWN_N);
         if (s->self[k] == NULL)
             s->self[k] = workloads[k]->open(&s->w);
     }
+    if (s->watch_too)
+        s->self[DRAWN_N] = workloads[DRAWN_N]->open(&s->w);
     for (size_t i = 0; i < WORKLOADS_N; i++)
         if (s->self[i] != NULL) {
             const size_t len = strlen(s->ret->workloads);
@@ -229,8 +234,11 @@ void scenario_run(const struct scenario_options *opt, struct scenario_result *re
     s->opt = opt;
     s->ret = ret;
     s->net_break_per_s = !opt->calm && mix(seed, 6) % 4 == 0 ? 0.2 : 0;
+    s->watch_too = opt->workload == NULL && mix(seed, 10) % 4 == 0;
     const uint64_t cache = mix(seed, 8) % 2 == 0 ? 64 * BLOCK_SIZE : 8u << 20; /* the least possible: blocks come and go */
-    world_init(&s->w, sim, &(struct world_options){ .seed = seed, .nodes = so.hosts, .cache_bytes = cache, .verbose = opt->verbose });
+    const bool watch_alone = opt->workload != NULL && strcmp(opt->workload, "watch") == 0;
+    world_init(&s->w, sim, &(struct world_options){ .seed = seed, .nodes = so.hosts, .cache_bytes = cache, .verbose = opt->verbose,
+                                                    .tt_entries = watch_alone && mix(seed, 9) % 2 == 0 ? TT_ENTRIES_SMALL : 0 });
     sim_spawn_test(sim, scenario_fiber, s);
     if (!sim_run(sim, VIRTUAL_TIME_MAX)) {
         sim_dump(sim);

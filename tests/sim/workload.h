@@ -23,7 +23,8 @@ struct workload {
     X(unique,   "all nodes insert and delete the same unique keys and draw from a sequence") \
     X(ddl,      "tables are created, altered, indexed, truncated and dropped while others read and write them") \
     X(deadlock, "transactions lock the same rows in opposite orders; each deadlock is broken") \
-    X(bulk,     "large rows, COPY, updates that grow, deletes; indexes and table agree")
+    X(bulk,     "large rows, COPY, updates that grow, deletes; indexes and table agree") \
+    X(watch,    "numbers that only rise: what anybody has seen, everybody sees from then on; long snapshots")
 /* clang-format on */
 #define X(name, text) extern const struct workload workload_##name;
 WORKLOADS(X)

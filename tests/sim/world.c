@@ -82,7 +82,7 @@ static const char *const state_names[] = { "down", "starting", "up", "stopping",
 
 void world_init(struct world *w, struct sim *sim, const struct world_options *opt)
 {
-    *w = (struct world){ .sim = sim, .seed = opt->seed, .nodes = opt->nodes, .verbose = opt->verbose };
+    *w = (struct world){ .sim = sim, .seed = opt->seed, .nodes = opt->nodes, .tt_entries = opt->tt_entries, .verbose = opt->verbose };
     for (uint32_t i = 1; i <= w->nodes; i++) {
         struct node *n = &w->node[i];
         n->w = w;
@@ -156,7 +156,7 @@ static void node_fiber(void *arg)
     struct node *n = arg;
     struct diag d;
     diag_clear(&d);
-    const struct instance_options io = { .config = &n->config, .log = n->log, .fatal = on_fatal, .fatal_arg = n };
+    const struct instance_options io = { .config = &n->config, .log = n->log, .tt_entries = n->w->tt_entries, .fatal = on_fatal, .fatal_arg = n };
     if (instance_start(&io, &n->in, &d) != ERR_OK) {
         if (!n->w->deaths_expected)
             world_fail(n->w, "node %u does not start: %s", n->no, d.message);
@@ -287,7 +287,8 @@ static void create_fiber(void *arg)
     struct creation *c = arg;
     struct diag d;
     diag_clear(&d);
-    const struct instance_options io = { .config = &c->n->config, .log = c->n->log, .fatal = on_fatal, .fatal_arg = c->n };
+    const struct instance_options io = { .config = &c->n->config, .log = c->n->log, .tt_entries = c->n->w->tt_entries, .fatal = on_fatal,
+                                         .fatal_arg = c->n };
     if (instance_create_database(&io, &d) != ERR_OK)
         world_fail(c->n->w, "the database cannot be created: %s", d.message);
     c->done = true;
@@ -361,7 +362,7 @@ static void on_stuck(void *arg, const char *what)
     fail_stuck(arg, text);
 }
 
-static struct pg_client *try_connect(struct world *w, uint32_t no)
+struct pg_client *world_try_connect(struct world *w, uint32_t no)
 {
     const struct pg_options po = { .address = w->node[no].sql, .connect_timeout_ns = RT_SEC(10), .answer_timeout_ns = ANSWER_TIMEOUT_NS,
                                    .on_stuck = on_stuck, .arg = w };
@@ -372,7 +373,18 @@ static struct pg_client *try_connect(struct world *w, uint32_t no)
 struct pg_client *world_connect(struct world *w, uint32_t home)
 {
     for (uint32_t no = home; !w->stop_clients; no = world_random_up(w)) {
-        struct pg_client *c = no > 0 ? try_connect(w, no) : NULL;
+        struct pg_client *c = no > 0 ? world_try_connect(w, no) : NULL;
+        if (c != NULL)
+            return c;
+        rt_sleep(RT_MS(20) + any_of(RT_MS(30)));
+    }
+    return NULL;
+}
+
+struct pg_client *world_connect_to(struct world *w, uint32_t no)
+{
+    while (!w->stop_clients) {
+        struct pg_client *c = world_try_connect(w, no);
         if (c != NULL)
             return c;
         rt_sleep(RT_MS(20) + any_of(RT_MS(30)));
@@ -383,7 +395,7 @@ struct pg_client *world_connect(struct world *w, uint32_t home)
 struct pg_client *world_connect_checker(struct world *w, uint32_t no)
 {
     for (int i = 0; i < 1000; i++, rt_sleep(RT_MS(20))) {
-        struct pg_client *c = try_connect(w, no);
+        struct pg_client *c = world_try_connect(w, no);
         if (c != NULL)
             return c;
     }

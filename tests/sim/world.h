@@ -41,6 +41,7 @@ struct world {
     struct sim *sim;
     uint64_t seed;
     uint32_t nodes;
+    uint32_t tt_entries;
     bool verbose;
     bool deaths_expected; /* somebody was killed: the others stop as well */
     bool stop_clients; /* clients end after their present transaction */
@@ -55,6 +56,7 @@ struct world_options {
     uint64_t seed;
     uint32_t nodes;
     uint64_t cache_bytes; /* of each instance */
+    uint32_t tt_entries; /* of each transaction table; 0: as usual */
     bool verbose;
 };
 void world_init(struct world *w, struct sim *sim, const struct world_options *opt);
@@ -84,9 +86,13 @@ static inline double now_s(const struct world *w) { return (double)sim_time_ns(w
 
 /* Starts fn(arg) as a fiber of host 0 that counts as a client until it returns. */
 void world_client(struct world *w, void (*fn)(void *), void *arg);
+/* A connection to that node; NULL where it does not serve. */
+struct pg_client *world_try_connect(struct world *w, uint32_t no) MAY_YIELD;
 /* A connection to `home` if it serves, else to any other node; NULL when the clients are to stop. */
 struct pg_client *world_connect(struct world *w, uint32_t home) MAY_YIELD;
-/* The same, and for ever until somebody serves: for checks. */
+/* To that node alone; waits until it serves. */
+struct pg_client *world_connect_to(struct world *w, uint32_t no) MAY_YIELD;
+/* As world_connect(), and for ever until somebody serves: for checks. */
 struct pg_client *world_connect_checker(struct world *w, uint32_t no) MAY_YIELD;
 void world_wait_clients(struct world *w) MAY_YIELD; /* sets stop_clients and waits; fails if they do not end */
 void world_wait_sessions(struct world *w) MAY_YIELD; /* until no node has a session: what lost clients had asked for is over */
