@@ -94,18 +94,35 @@ static enum err run_install(struct cluster *c, struct diag *d)
     return ERR_OK;
 }
 
-static enum err run_declare(struct cluster *c, struct diag *d)
+static void declare_main(void *arg)
 {
+    struct cluster *c = arg;
+    struct declaring *dc = &c->declaring;
     enum err err = ERR_OK;
     for (uint32_t i = 0; i < c->listeners_n && err == ERR_OK; i++)
         if (c->listeners[i].declare != NULL)
-            err = c->listeners[i].declare(c->listeners[i].arg, view_target(c->core), d);
+            err = c->listeners[i].declare(c->listeners[i].arg, dc->view, &dc->d);
     if (err == ERR_OK && c->forming) {
         c->forming = false;
         if (c->recover != NULL)
-            err = c->recover(c->recover_arg, d);
+            err = c->recover(c->recover_arg, &dc->d);
     }
-    return err;
+    dc->err = err;
+    atomic_store(&dc->done, true);
+    cluster__post(c, &(struct view_event){ .type = VIEW_EV_RAN }); /* to wake the membership fiber, which looks at `done` */
+}
+
+static enum err start_declare(struct cluster *c, epoch_t epoch, struct diag *d)
+{
+    const struct rt_spawn_options o = { .name = "declare", .worker = 0, .prio = RT_PRIO_HIGH, .stack_bytes = 1u << 20 };
+    struct declaring *dc = &c->declaring;
+    assert(dc->fiber == NULL);
+    *dc->view = *view_target(c->core);
+    dc->epoch = epoch;
+    diag_clear(&dc->d);
+    atomic_store(&dc->done, false);
+    dc->fiber = rt_spawn(&o, declare_main, c);
+    return dc->fiber != NULL ? ERR_OK : diag_set(d, ERR_RESOURCES, "too many fibers");
 }
 
 static void run_open(struct cluster *c)
@@ -113,6 +130,13 @@ static void run_open(struct cluster *c)
     for (uint32_t i = 0; i < c->listeners_n; i++)
         if (c->listeners[i].open != NULL)
             c->listeners[i].open(c->listeners[i].arg, view_target(c->core));
+}
+
+static void step_failed(struct cluster *c, enum view_step step, epoch_t epoch, const struct diag *d)
+{
+    char why[sizeof(d->message) + 64];
+    snprintf(why, sizeof(why), "step %s of epoch %" PRIu64 ": %s", view_step_name(step), epoch, d->message);
+    cluster__fatal(c, why);
 }
 
 static void run_step(struct cluster *c, const struct view_action *a, struct follow_ups *f)
@@ -127,7 +151,9 @@ static void run_step(struct cluster *c, const struct view_action *a, struct foll
         err = run_install(c, &d);
         break;
     case VIEW_DECLARE:
-        err = run_declare(c, &d);
+        err = start_declare(c, a->epoch, &d);
+        if (err == ERR_OK)
+            return;
         break;
     case VIEW_OPEN:
         run_open(c);
@@ -137,13 +163,10 @@ static void run_step(struct cluster *c, const struct view_action *a, struct foll
     case VIEW_STEP_COUNT:
         panic("membership step %s has no listeners", view_step_name(a->step));
     }
-    if (err == ERR_OK) {
+    if (err == ERR_OK)
         follow_up(f, VIEW_EV_RAN, a->step, a->epoch);
-        return;
-    }
-    char why[sizeof(d.message) + 64];
-    snprintf(why, sizeof(why), "step %s of epoch %" PRIu64 ": %s", view_step_name(a->step), a->epoch, d.message);
-    cluster__fatal(c, why);
+    else
+        step_failed(c, a->step, a->epoch, &d);
 }
 
 static void write_epoch(struct cluster *c, epoch_t epoch, struct follow_ups *f)
@@ -206,6 +229,37 @@ static void feed(struct cluster *c, const struct view_event *ev)
     free(out);
 }
 
+/* ---- the step that waits for others ------------------------------------------------- */
+
+/* V3: a change begins again, without a joiner that has failed; what this node declares would wait for that one. */
+static void abort_declare_if_superseded(struct cluster *c, const struct view_event *ev)
+{
+    if (c->declaring.fiber != NULL && ev->type == VIEW_EV_STEP && ev->step == VIEW_FREEZE && ev->epoch > c->declaring.epoch)
+        rt_cancel(c->declaring.fiber);
+}
+
+static void finish_declare(struct cluster *c)
+{
+    struct declaring *dc = &c->declaring;
+    if (dc->fiber == NULL || !atomic_load(&dc->done))
+        return;
+    rt_join(dc->fiber);
+    dc->fiber = NULL;
+    if (dc->err == ERR_OK || dc->err == ERR_CANCELED)
+        feed(c, &(struct view_event){ .type = dc->err == ERR_OK ? VIEW_EV_RAN : VIEW_EV_ABORTED, .step = VIEW_DECLARE, .epoch = dc->epoch });
+    else
+        step_failed(c, VIEW_DECLARE, dc->epoch, &dc->d);
+}
+
+static void end_declare(struct cluster *c)
+{
+    if (c->declaring.fiber == NULL)
+        return;
+    rt_cancel(c->declaring.fiber);
+    rt_join(c->declaring.fiber);
+    c->declaring.fiber = NULL;
+}
+
 /* ---- housekeeping ------------------------------------------------------------------- */
 
 /* One that is only silent may be busy: where one side forgets a session, the other one's is broken. */
@@ -245,16 +299,21 @@ void cluster__membership_main(void *arg)
     for (;;) {
         void *item;
         const enum err err = rt_channel_recv(c->inbox, &item, tick_at);
-        if (err == ERR_CLOSED)
+        if (err == ERR_CLOSED) {
+            end_declare(c);
             return;
+        }
         if (err == ERR_OK) {
             struct mail *m = item;
-            feed(c, &m->ev);
+            abort_declare_if_superseded(c, &m->ev);
+            if (m->ev.type != VIEW_EV_RAN)
+                feed(c, &m->ev);
             if (m->ev.type == VIEW_EV_FAILED)
                 after_failure(c, &m->ev);
             free(m->view);
             free(m);
         }
+        finish_declare(c);
         if (rt_now() >= tick_at) {
             feed(c, &(struct view_event){ .type = VIEW_EV_TICK });
             log_waits(c);

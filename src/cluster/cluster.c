@@ -179,6 +179,7 @@ static void free_cluster(struct cluster *c)
     if (c->wake_slots != NULL)
         rt_channel_free(c->wake_slots);
     view_free(c->core);
+    free(c->declaring.view);
     free(c->old);
     free(c);
 }
@@ -212,6 +213,7 @@ enum err cluster_open(const struct cluster_options *opt, struct cluster **ret, s
     c->inbox = rt_channel_new(CLUSTER_INBOX_MAX);
     c->wake_slots = rt_channel_new(1);
     c->old = xcalloc(1, sizeof(*c->old));
+    c->declaring.view = xcalloc(1, sizeof(*c->declaring.view));
     rt_future_init(&c->joined);
     rt_future_init(&c->left);
     err = voting_open(opt->dir, opt->cluster_id, &c->voting, d);

@@ -4,6 +4,7 @@
  * Fibers of a cluster:
  *
  *     membership   owns the state machine (core/view.h); all events come to it through one inbox
+ *     declare      runs the step DECLARE, which waits for other members: the first must hear of their failure meanwhile
  *     heart        on the critical worker: sends heartbeats, judges those of the peers
  *     slots        renews the own voting slot and looks for others
  *
@@ -80,6 +81,14 @@ struct cluster {
     enum err (*recover)(void *arg, struct diag *d);
     void *recover_arg;
     bool forming;
+    struct declaring {
+        struct fiber *fiber; /* NULL: none runs */
+        epoch_t epoch;
+        struct cluster_view *view; /* what it declares */
+        enum err err;
+        struct diag d;
+        _Atomic bool done; /* by the fiber, when err is there */
+    } declaring;
     struct cluster_view *old; /* the view before the present one, for listeners */
     char waits_for[512];
     uint64_t waits_logged_ns;

@@ -223,6 +223,8 @@ void gcs__on_declare(void *arg, const struct ic_message *in)
         take_last(g, h.epoch, in->from);
 }
 
+static enum err declare_canceled(struct diag *d) { return diag_set(d, ERR_CANCELED, "another change of the membership has begun"); }
+
 static enum err send_patiently(struct gcs *g, node_no to, const struct declare_header *h, const struct gcs_msg *v, uint64_t deadline, struct diag *d)
 {
     const struct ic_part parts[] = { { h, sizeof(*h) }, { v, sizeof(*v) * h->n } };
@@ -230,6 +232,8 @@ static enum err send_patiently(struct gcs *g, node_no to, const struct declare_h
         const enum err err = ic_send(g->opt.ic, to, IC_GCS_DECLARE, 0, parts, h->n > 0 ? 2 : 1);
         if (err == ERR_OK)
             return ERR_OK;
+        if (rt_cancel_pending())
+            return declare_canceled(d);
         if (rt_now() > deadline)
             return diag_set(d, err, "the declaration of cached blocks to node %u was not sent for %u s", to, (unsigned)(DECLARE_TIMEOUT_NS / RT_SEC(1)));
         rt_sleep(RT_MS(1));
@@ -257,11 +261,10 @@ static enum err declare_to(struct gcs *g, node_no to, const struct declarations 
     return err;
 }
 
-static bool all_have_declared(struct gcs *g, epoch_t epoch, bool *ret_void)
+static bool all_have_declared(struct gcs *g)
 {
     rt_spin_lock(&g->view_latch);
     const bool all = (g->declared & g->members) == g->members;
-    *ret_void = g->view_epoch != epoch;
     rt_spin_unlock(&g->view_latch);
     return all;
 }
@@ -280,9 +283,9 @@ static enum err declare_all(struct gcs *g, const struct declarations *all, const
             take_declaration(g, &all->v[i].msg, g->opt.self);
     take_last(g, view->epoch, g->opt.self);
 
-    for (bool is_void = false; !all_have_declared(g, view->epoch, &is_void);) {
-        if (is_void)
-            return diag_set(d, ERR_STALE_EPOCH, "a newer view has come while blocks were being declared");
+    while (!all_have_declared(g)) {
+        if (rt_cancel_pending())
+            return declare_canceled(d);
         if (rt_now() > deadline)
             return diag_set(d, ERR_TIMED_OUT, "not all members have declared their cached blocks within %u s", (unsigned)(DECLARE_TIMEOUT_NS / RT_SEC(1)));
         rt_sleep(RT_US(200));

@@ -172,6 +172,8 @@ enum err ges_declare(struct ges *g, struct diag *d)
     for (uint32_t i = 0; i < v.n; i++)
         ges_send_wire(g, v.m[i].node, IC_GES_DECLARE, &end);
     for (const uint64_t until = rt_now() + DECLARE_WAIT; !all_have_received(g);) {
+        if (rt_cancel_pending())
+            return diag_set(d, ERR_CANCELED, "another change of the membership has begun");
         if (rt_now() >= until)
             return diag_set(d, ERR_TIMED_OUT, "not every member has received this node's locks");
         ges_flush_outbox(g);

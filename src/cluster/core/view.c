@@ -358,13 +358,16 @@ static void on_step(struct view_core *v, const struct view_event *ev, struct vie
 
 /* ---- who comes, who goes ------------------------------------------------------------- */
 
+/* In the view that is being installed, but never in one that was opened. */
+static bool is_newcomer(const struct view_core *v, node_no node) { return view_is_changing(v) && !(v->opened & NODE_BIT(node)); }
+
 static void on_join(struct view_core *v, const struct view_event *ev, struct view_output *out)
 {
     const struct cluster_member *m = ev->member;
     const struct cluster_member *old = cluster_view_find(&v->installed, m->node);
     if (old != NULL && old->incarnation == m->incarnation)
         return;
-    if (old != NULL && !view_is_leaver(v, m->node)) { /* V4 */
+    if (old != NULL && !view_is_leaver(v, m->node) && !is_newcomer(v, m->node)) { /* V4 */
         fail(v, out, "node \"%s\" (number %u) has been started again without having left the cluster", old->name, old->node);
         return;
     }
@@ -398,14 +401,13 @@ static void on_failed(struct view_core *v, const struct view_event *ev, struct v
         v->joining &= ~NODE_BIT(ev->from);
     if (lead_despite_failure(v, ev, out))
         return;
-    const bool changing = view_is_changing(v);
-    if (changing && v->passage.coordinator == ev->from && v->passage.done < VIEW_OPEN) {
+    if (view_is_changing(v) && v->passage.coordinator == ev->from && v->passage.done < VIEW_OPEN) {
         fail(v, out, "node %u has failed while it led a change of the membership: %s", ev->from, ev->text);
         return;
     }
     if (!has_incarnation(&v->installed, ev->from, ev->incarnation) || view_is_leaver(v, ev->from))
         return;
-    if (changing && !(v->opened & NODE_BIT(ev->from)))
+    if (is_newcomer(v, ev->from))
         return; /* a newcomer: the coordinator begins again without it, or the failure is reported again when it is a member */
     fail(v, out, "node \"%s\" (number %u) has failed: %s", cluster_view_find(&v->installed, ev->from)->name, ev->from, ev->text);
 }
@@ -468,6 +470,10 @@ void view_step(struct view_core *v, const struct view_event *ev, struct view_out
         break;
     case VIEW_EV_RAN:
         on_ran(v, ev, out);
+        break;
+    case VIEW_EV_ABORTED: /* the newer change's first step is repeated to us */
+        if (v->passage.running && ev->epoch == v->passage.epoch)
+            v->passage.running = false;
         break;
     case VIEW_EV_EPOCH_WRITTEN:
         if (v->lead.active && v->lead.writing && ev->epoch == v->lead.epoch) {

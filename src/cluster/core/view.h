@@ -49,6 +49,7 @@ enum view_event_type {
     VIEW_EV_STEP, /* from leads: step, epoch, view */
     VIEW_EV_DONE, /* from, incarnation has finished step of epoch */
     VIEW_EV_RAN, /* this node's listeners have finished step of epoch */
+    VIEW_EV_ABORTED, /* they have given it up, because a change of a newer epoch has begun */
     VIEW_EV_EPOCH_WRITTEN, /* epoch is durable */
     VIEW_EV_FAILED, /* from, incarnation is confirmed dead; text says how that is known */
     VIEW_EV_HEARS, /* from, incarnation hears the nodes in heard (this node itself too) */

@@ -50,7 +50,7 @@ struct world {
     uint64_t seed;
     uint32_t hosts;
     uint32_t lives; /* of each host */
-    bool load;
+    bool load, slow_declare, death_in_change;
     struct node *node[HOSTS_MAX + 1]; /* the present life */
     struct node *all[1000];
     uint32_t all_n;
@@ -140,12 +140,28 @@ static void on_install(void *arg, const struct cluster_view *view, const struct 
     step_done(n, view->epoch, STEP_INSTALL);
 }
 
+static bool all_have_declared(const struct node *n, const struct cluster_view *view)
+{
+    bool all = true;
+    for (uint32_t i = 0; i < view->n; i++)
+        all &= (n->w->done[view->epoch % EPOCHS_MAX][STEP_DECLARE] & UINT64_C(1) << (view->m[i].node)) != 0;
+    return all;
+}
+
 static enum err on_declare(void *arg, const struct cluster_view *view, struct diag *d)
 {
     struct node *n = arg;
     expect_all_done(n, view, STEP_INSTALL);
     pretend_work();
+    if (n->w->slow_declare) /* time to die, while the others wait */
+        rt_sleep(rt_random() % RT_MS(300));
     step_done(n, view->epoch, STEP_DECLARE);
+    for (int i = 0; !all_have_declared(n, view); i++, rt_sleep(RT_US(500))) { /* as caches and locks do */
+        if (rt_cancel_pending())
+            return diag_set(d, ERR_CANCELED, "a newer change");
+        if (i == 20000)
+            return diag_set(d, ERR_TIMED_OUT, "a member does not declare");
+    }
     return ERR_OK;
 }
 
@@ -433,7 +449,7 @@ static void scene_host(void *arg)
     while (!n->stop && n->fatal[0] == '\0')
         rt_sleep(RT_MS(5));
     n->member = false;
-    if (n->fatal[0] == '\0' && cluster_leave(n->c, &d) != ERR_OK)
+    if (n->fatal[0] == '\0' && cluster_leave(n->c, &d) != ERR_OK && !n->w->death_in_change)
         complain(n->w, "host %u leaves: %s", n->host, d.message);
     node_close(n);
 }
@@ -528,6 +544,29 @@ static void a_dead_member_stops_the_others_within_three_seconds(void **state)
     scene(death_test, 1, 3, 0);
     scene(death_test, 2, 3, 1);
     scene(death_test, 3, 3, 1);
+}
+
+/* A member dies while the others wait for it in a step of a change, at whatever moment: they notice as soon as otherwise. */
+static void death_in_change_test(void *arg)
+{
+    struct world *w = arg;
+    w->slow_declare = w->death_in_change = true;
+    start_three(w);
+    w->node[1 + w->seed % 3]->stop = true;
+    rt_sleep(rt_random() % RT_MS(700));
+    const uint32_t victim = 1 + (uint32_t)(w->seed + 1) % 3, other = 1 + (uint32_t)(w->seed + 2) % 3;
+    sim_kill_host(w->sim, victim);
+    w->node[victim]->member = false;
+    rt_sleep(RT_MS(3200));
+    expect_fatal(w, other, "has failed");
+    for (uint32_t h = 1; h <= 3; h++)
+        sim_kill_host(w->sim, h);
+}
+
+static void a_member_that_dies_in_a_change_stops_the_others(void **state)
+{
+    for (uint64_t seed = 1; seed <= 60; seed++)
+        scene(death_in_change_test, seed, 3, 0);
 }
 
 static void rejoin_test(void *arg)
@@ -692,6 +731,7 @@ static bool has_declared(const struct node *n)
 static void dying_joiner_test(void *arg)
 {
     struct world *w = arg;
+    w->slow_declare = w->seed % 2 == 0;
     make_shared(w);
     start_host(w, 1);
     start_host(w, 2);
@@ -786,6 +826,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nodes_come_and_go),
         cmocka_unit_test(a_dead_member_stops_the_others_within_three_seconds),
+        cmocka_unit_test(a_member_that_dies_in_a_change_stops_the_others),
         cmocka_unit_test(a_member_that_dies_and_comes_back_at_once_is_noticed),
         cmocka_unit_test(short_troubles_are_survived),
         cmocka_unit_test(the_same_name_twice_is_refused),
