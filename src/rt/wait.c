@@ -4,16 +4,32 @@
 #include "rt/rt_int.h"
 
 #include <sched.h>
+#include <time.h>
+
+#define YIELDS_MAX 32u
+#define LOCK_NAP_NS 50000
+
+/*
+ * The holder's thread may have lost its processor: gives it ours. The critical worker has a higher priority than all others, which a yield
+ * does not give up: it would keep the holder, whose processor it may have taken, from running for as long as the system lets it.
+ */
+static void give_way(uint32_t yields)
+{
+    const bool critical = rt__worker != NULL && rt__worker->number == RT_WORKER_CRITICAL;
+    if (critical || yields > YIELDS_MAX)
+        nanosleep(&(struct timespec){ .tv_nsec = LOCK_NAP_NS }, NULL);
+    else
+        sched_yield();
+}
 
 void rt__lock_slow(struct rt_spin *s)
 {
     if (rt__worker != NULL && rt__worker->sim != NULL)
         panic("fiber \"%s\": a spin lock is already held", rt__worker->current != NULL ? rt__worker->current->name : "-");
     do {
-        /* The holder's thread may have lost its processor: after a while give it ours. */
         for (uint32_t i = 0; __atomic_load_n(&s->word, __ATOMIC_RELAXED) != 0; i++) {
             if (i % 128 == 127)
-                sched_yield();
+                give_way(i / 128);
             else
                 rt__pause();
         }

@@ -5,6 +5,7 @@
 
 #include "on_backends.h"
 
+#include <sched.h>
 #include <stdatomic.h>
 
 enum { FIBERS = 12, ROUNDS = 300 };
@@ -440,6 +441,61 @@ static void stress_rounds(void *arg)
         rt_sleep(RT_US(100));
 }
 
+/*
+ * One processor for all: the critical worker, of a higher priority, finds the lock held by a thread whose processor it has just taken. Unless
+ * it gives way the holder stands still for most of a second, and this test for minutes.
+ */
+struct inversion {
+    struct rt_spin spin;
+    _Atomic bool stop;
+};
+
+static void hold_often(void *arg)
+{
+    struct inversion *v = arg;
+    while (!atomic_load(&v->stop)) {
+        rt_spin_lock(&v->spin);
+        for (volatile uint32_t i = 0; i < 100000; i++)
+            ;
+        rt_spin_unlock(&v->spin);
+        rt_yield();
+    }
+}
+
+static void lock_at_times(void *arg)
+{
+    struct inversion *v = arg;
+    for (int i = 0; i < 300; i++) {
+        rt_sleep(RT_US(700));
+        rt_spin_lock(&v->spin);
+        rt_spin_unlock(&v->spin);
+    }
+    atomic_store(&v->stop, true);
+}
+
+static void inversion(void *arg)
+{
+    struct inversion v = { 0 };
+    struct fiber *holder = spawn_on(0, "holder", hold_often, &v), *critical = spawn_on(RT_WORKER_CRITICAL, "critical", lock_at_times, &v);
+    rt_join(critical);
+    rt_join(holder);
+}
+
+static void spin_of_the_critical_worker(void **state)
+{
+    cpu_set_t all, one;
+    assert_int_equal(sched_getaffinity(0, sizeof(all), &all), 0);
+    CPU_ZERO(&one);
+    for (int cpu = 0; cpu < CPU_SETSIZE && CPU_COUNT(&one) == 0; cpu++)
+        if (CPU_ISSET(cpu, &all))
+            CPU_SET(cpu, &one);
+    assert_int_equal(sched_setaffinity(0, sizeof(one), &one), 0); /* threads that are started inherit it */
+    struct on on = { .where = ON_EPOLL, .fn = inversion };
+    void *arg = &on;
+    run_on(&arg);
+    assert_int_equal(sched_setaffinity(0, sizeof(all), &all), 0);
+}
+
 static void stress(void *arg)
 {
     struct stress s = { .channel = rt_channel_new(2) };
@@ -456,6 +512,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         ON_ALL(spin),
+        cmocka_unit_test(spin_of_the_critical_worker),
         ON_ALL(mutex),
         ON_ALL(freed_by_the_last),
         ON_ALL(latch),
