@@ -103,6 +103,25 @@ struct bent *buf__find(struct bufcache *bc, struct part *p, struct dba dba)
     return e;
 }
 
+/* Frames that replacement may look at: those of clean blocks. A load leaves dirty ones by the thousand, which it would look at in vain. */
+static void ent_offer(struct part *p, struct bent *e)
+{
+    if (list_linked(&e->link))
+        return;
+    list_push_back(e->hot ? &p->hot : &p->cold, &e->link);
+    p->nhot += e->hot;
+    p->ncold += !e->hot;
+}
+
+static void ent_withhold(struct part *p, struct bent *e)
+{
+    if (!list_linked(&e->link))
+        return;
+    list_remove(&e->link);
+    p->nhot -= e->hot;
+    p->ncold -= !e->hot;
+}
+
 void buf__attach_page(struct part *p, struct bent *e, uint8_t *page)
 {
     assert(e->pin.data == NULL);
@@ -110,8 +129,7 @@ void buf__attach_page(struct part *p, struct bent *e, uint8_t *page)
     e->h.valid = false;
     e->ref = 0;
     e->hot = false;
-    list_push_back(&p->cold, &e->link);
-    p->ncold++;
+    ent_offer(p, e);
 }
 
 void buf__insert(struct bufcache *bc, struct part *p, struct bent *e, struct dba dba, uint8_t *page)
@@ -130,20 +148,11 @@ void buf__insert(struct bufcache *bc, struct part *p, struct bent *e, struct dba
         buf__attach_page(p, e, page);
 }
 
-static void ent_unlink_page(struct part *p, struct bent *e)
-{
-    list_remove(&e->link);
-    if (e->hot)
-        p->nhot--;
-    else
-        p->ncold--;
-}
-
 uint8_t *buf__take_page(struct part *p, struct bent *e)
 {
     uint8_t *page = e->pin.data;
     assert(page != NULL);
-    ent_unlink_page(p, e);
+    ent_withhold(p, e);
     e->pin.data = NULL;
     e->h.valid = false;
     return page;
@@ -165,6 +174,7 @@ void buf__set_dirty(struct bufcache *bc, struct part *p, struct bent *e)
     e->first_lsn = bc->opt.redo != NULL ? redo_end(bc->opt.redo) : 0;
     list_push_back(&p->dirty, &e->dirty_link);
     p->ndirty++;
+    ent_withhold(p, e);
     atomic_fetch_add_explicit(&bc->dirty_count, 1, memory_order_relaxed);
 }
 
@@ -176,6 +186,8 @@ void buf__clear_dirty(struct bufcache *bc, struct part *p, struct bent *e)
     list_remove(&e->dirty_link);
     p->ndirty--;
     atomic_fetch_sub_explicit(&bc->dirty_count, 1, memory_order_relaxed);
+    if (e->pin.data != NULL)
+        ent_offer(p, e);
 }
 
 static void ent_free(struct bufcache *bc, struct part *p, struct bent *e)
@@ -275,7 +287,7 @@ static void settle_with_gcs(struct bufcache *bc, struct part *p, struct bent *e)
             buf__gcs_release(bc, e);
         else
             e->rv_since = e->flush_since = 0;
-        if (e->h.mode >= GCS_X)
+        if (e->h.mode >= GCS_X || (e->h.want == GCS_WANT_NONE && list_empty(&e->waiters)))
             ent_put_spare(bc, e);
         if (e->ncopies > 0)
             buf__gcs_serve_copies(bc, p, e);

@@ -66,7 +66,10 @@ static void pi_is_current(struct bufcache *bc, struct part *p, struct bent *e)
     list_remove(&e->pi_link);
     p->npis--;
     atomic_fetch_sub_explicit(&bc->pi_count, 1, memory_order_relaxed);
-    buf__drop_page(bc, p, e); /* a frame that was reserved for what was asked */
+    if (e->pin.data != NULL && e->h.want != GCS_WANT_NONE && e->spare == NULL)
+        e->spare = buf__take_page(p, e); /* stays reserved for what was asked: the block may go again before it comes */
+    else
+        buf__drop_page(bc, p, e);
     buf__attach_page(p, e, page);
     e->h.valid = true;
     enlist_at(bc, p, e, first);
