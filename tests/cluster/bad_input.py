@@ -69,6 +69,10 @@ def wrong_data_directory(server, cli):
         os.makedirs(c.data)
         says(node.fails_to_start(), 'there is no database in')
         os.rmdir(c.data)
+        with open(c.data, 'w') as f:
+            f.write('no folder')
+        says(node.fails_to_start(), c.data)
+        os.unlink(c.data)
         c.create()
         with open(control_paths(c)[0], 'rb') as f:
             original = f.read()
@@ -277,6 +281,19 @@ def full_disk(server, cli):
             subprocess.run(['umount', '-l', c.data])
 
 
+def rolled_back_on_full_disk(k):
+    """A transaction of several statements: the one that finds no room fails, the others are undone, which needs no room."""
+    k.query('BEGIN')
+    error = None
+    for i in range(3000):
+        error = pg.error_of(k, "INSERT INTO t VALUES (%d, '%s')" % (200000 + i, 'r' * 5000))
+        if error:
+            break
+    must_equal(error, '53100', 'sqlstate in a transaction on a full disk')
+    must_equal(pg.error_of(k, 'SELECT 1'), '25P02', 'sqlstate after it')
+    k.query('ROLLBACK')
+
+
 def fill_disk(c):
     c.create()
     node = c.nodes[0]
@@ -296,6 +313,8 @@ def fill_disk(c):
         must_equal(error.sqlstate, '53100', 'sqlstate on a full disk')
         must_equal(int(k.value('SELECT count(*) FROM t')), acknowledged, 'rows on a full disk')
         must_equal(k.value("SELECT v = '%s' FROM t WHERE id = %d" % (chr(97 + (acknowledged - 1) % 26) * 60000, acknowledged - 1)), 't', 'the last row')
+        rolled_back_on_full_disk(k)
+        must_equal(int(k.value('SELECT count(*) FROM t')), acknowledged, 'rows after the transaction was rolled back')
     subprocess.run(['mount', '-o', 'remount,size=300m', c.data], check=True)
     with node.connect() as k:
         wait_until('room again', 10, lambda: pg.error_of(k, "INSERT INTO t VALUES (100000, 'room again')") is None)
@@ -358,6 +377,34 @@ def throw(port, data, wait=0.2):
         pass
 
 
+def hello(c, sender, to, lane=0, cluster=0, version=1):
+    """The first message of a handshake, as a real node would send it: what is in it is no secret."""
+    with open(control_paths(c)[0], 'rb') as f:
+        cluster_id = struct.unpack_from('<Q', f.read(64), 24)[0] + cluster
+    with open(os.path.join(c.data, 'control', 'voting'), 'rb') as f:
+        slots = f.read()
+    incarnation = [struct.unpack_from('<Q', slots, 4096 * n + 16)[0] for n in (sender, to)]
+    message = struct.pack('<IHHIIQBBBBIQQ', 0x49424452, 1, 0, version, version, cluster_id, sender, to, lane, 7, 0, *incarnation) + bytes(range(32))
+    return message + struct.pack('<II', crc32c(message), 0)
+
+
+def frame_header(length):
+    header = struct.pack('<IBBHQQQQQI', length, 0, 0, 0, 1, 0, 0, 0, 0, 0)
+    return header + struct.pack('<I', crc32c(header))
+
+
+def handshakes(c):
+    """Somebody who speaks like node 1 to node 2, but does not know the secret; and one who does not wait for the answer."""
+    proof = struct.pack('<IHHQ', 0x49424452, 3, 0, 0) + b'\x5a' * 32
+    for lane in (0, 1, 3, 6, 250):
+        for after in (b'', proof, b'\xff' * 48, proof[:20], frame_header(0xffffffff), frame_header(56) * 100, proof + frame_header(1 << 30)):
+            yield hello(c, 1, 2, lane) + after
+    yield hello(c, 1, 2, cluster=1) + proof
+    yield hello(c, 1, 2, version=99) + proof
+    yield hello(c, 2, 2) + proof
+    yield hello(c, 3, 2) + proof
+
+
 def garbage(server, cli):
     """Nonsense on the clients' port and on the interconnect's: connections end, nodes go on."""
     r = random.Random(7)
@@ -366,6 +413,7 @@ def garbage(server, cli):
         c.create()
         c.start()
         sql_port, ic_port = c.nodes[0].port, c.nodes[0].ic_port
+        bystander = c.nodes[0].connect()
         pieces = [b'', b'\0', b'GET / HTTP/1.0\r\n\r\n', b'\xff' * 5000, b'\0\0\0\4', b'\0\0\0\7xyz', struct.pack('!i', 0x7fffffff),
                   struct.pack('!ii', 8, 80877103) * 3, struct.pack('!ii', 8, 80877104), struct.pack('!iiii', 16, 80877102, 1, 2),
                   struct.pack('!iiii', 16, 80877102, -1, 2), struct.pack('!iiii', 16, 80877102, 3 << 24 | 7, 2),
@@ -377,11 +425,26 @@ def garbage(server, cli):
         for piece in pieces:
             throw(sql_port, piece, 0.05)
             throw(ic_port, piece, 0.02)
+        with socket.create_connection(('127.0.0.1', c.nodes[1].ic_port), timeout=5) as s:
+            s.sendall(hello(c, 1, 2))
+            answer = s.recv(88)
+            must_equal(answer[:8], struct.pack('<IHH', 0x49424452, 2, 0), 'the answer to a good hello')
+            s.sendall(b'\0' * 48)
+            must_equal(s.recv(1), b'', 'the answer to a bad proof')
+        for piece in handshakes(c):
+            throw(c.nodes[1].ic_port, piece, 0.05)
+        for piece in (struct.pack('!ii', 10001, 196608) + b'x' * 10000, startup + b'Q\x7f\xff\xff\xff' + b'x' * 1000,
+                      startup + b'Q\x40\0\0\1', startup + b'Q\x80\0\0\0'):
+            throw(sql_port, piece, 0.05)
+        for node in c.nodes:
+            must('has ended' not in node.log(), 'a session between the nodes ended:\n%s', node.log()[-2000:])
         idle = [socket.create_connection(('127.0.0.1', p)) for p in (sql_port, ic_port) for _ in range(20)]  # say nothing
         for node in c.nodes:
             must(node.running(), '%s ended:\n%s', node.name, node.log()[-2000:])
             with node.connect() as k:
                 must_equal(k.value('SELECT count(*) FROM cluster_members'), '2', 'members seen by %s' % node.name)
+        must_equal(bystander.value('SELECT 1'), '1', 'a session that was there before goes on')
+        bystander.close()
         for s in idle:
             s.close()
         with c.nodes[0].connect() as k:
