@@ -3,10 +3,12 @@
 /* Well below the time after which a silent node is taken for dead. */
 #define SILENCE_MAX_NS RT_MS(700)
 
-void faults_draw(struct faults *f, struct world *w)
+void faults_draw(struct faults *f, struct world *w, bool restless)
 {
     *f = (struct faults){ .w = w, .breaks = one_in(3), .partitions = one_in(5), .pauses = one_in(5), .drift = one_in(4), .come_and_go = one_in(3) };
     f->checkpoints = w->seed % 3 != 0;
+    if (restless)
+        *f = (struct faults){ .w = w, .restless = true, .breaks = true, .partitions = true, .pauses = true, .drift = true, .come_and_go = true, .checkpoints = true };
 }
 
 static uint32_t any_node(struct world *w) { return 1 + (uint32_t)any_of(w->nodes); }
@@ -26,6 +28,18 @@ static void cut_for_a_while(struct world *w)
     rt_sleep(any_of(SILENCE_MAX_NS));
     sim_partition(w->sim, a, b, false);
     rt_sleep(RT_MS(500)); /* silences do not add up */
+}
+
+/* From all others: clients still reach it. */
+static void isolate_for_a_while(struct world *w)
+{
+    const uint32_t a = any_node(w);
+    for (uint32_t b = 1; b <= w->nodes; b++)
+        sim_partition(w->sim, a, b, a != b);
+    rt_sleep(any_of(SILENCE_MAX_NS));
+    for (uint32_t b = 1; b <= w->nodes; b++)
+        sim_partition(w->sim, a, b, false);
+    rt_sleep(RT_MS(500));
 }
 
 static void pause_for_a_while(struct world *w)
@@ -58,7 +72,7 @@ static void faults_fiber(void *arg)
     struct faults *f = arg;
     struct world *w = f->w;
     while (!f->stop) {
-        rt_sleep(any_of(RT_MS(250)));
+        rt_sleep(any_of(f->restless ? RT_MS(20) : RT_MS(250)));
         if (f->stop || w->deaths_expected)
             continue;
         switch (any_of(5)) {
@@ -67,7 +81,9 @@ static void faults_fiber(void *arg)
                 break_some(w);
             break;
         case 1:
-            if (f->partitions)
+            if (f->restless && one_in(2))
+                isolate_for_a_while(w);
+            else if (f->partitions)
                 cut_for_a_while(w);
             break;
         case 2:
@@ -91,7 +107,7 @@ static void checkpoints_fiber(void *arg)
     struct faults *f = arg;
     struct world *w = f->w;
     while (!f->stop) {
-        rt_sleep(any_of(RT_MS(60)));
+        rt_sleep(any_of(f->restless ? RT_MS(15) : RT_MS(60)));
         const uint32_t no = world_random_up(w);
         struct pg_client *pg = f->stop || no == 0 ? NULL : world_try_connect(w, no);
         struct pg_result r;

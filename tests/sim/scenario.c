@@ -184,7 +184,7 @@ static void scenario_fiber(void *arg)
     world_start_all(w);
     choose_workloads(s);
     setup(s);
-    faults_draw(&s->faults, w);
+    faults_draw(&s->faults, w, s->opt->restless);
     world_say(w, "%u nodes, %s", w->nodes, s->ret->workloads);
     for (uint64_t rounds = between(1, 3); rounds > 0; rounds--)
         round_of_work(s, draw_ending(s));

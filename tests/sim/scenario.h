@@ -13,6 +13,7 @@ struct scenario_options {
     const char *workload; /* NULL: several, drawn from the seed */
     uint32_t nodes; /* 0: drawn from the seed */
     bool calm; /* no faults and no deaths */
+    bool restless; /* faults of all kinds all the time */
     bool verbose;
 };
 

@@ -1,7 +1,7 @@
 /*
  * Runs seeds of the simulation, each in a process of its own:
  *
- *     sim_run --seeds FROM[-TO] [--workload NAME] [--nodes N] [--calm] [--verbose] [--jobs N] [--limit SECONDS]
+ *     sim_run --seeds FROM[-TO] [--workload NAME] [--nodes N] [--calm | --restless] [--verbose] [--jobs N] [--limit SECONDS]
  *             [--repeat-check] [--expect-failure]
  *     sim_run --list
  *
@@ -144,7 +144,7 @@ static void report_failure(const struct options *opt, const struct job *job, int
         fprintf(stderr, " --workload %s", opt->scenario.workload);
     if (opt->scenario.nodes > 0)
         fprintf(stderr, " --nodes %u", opt->scenario.nodes);
-    fprintf(stderr, "%s%s\n", opt->scenario.calm ? " --calm" : "", job->second ? " --repeat-check" : "");
+    fprintf(stderr, "%s%s\n", opt->scenario.calm ? " --calm" : opt->scenario.restless ? " --restless" : "", job->second ? " --repeat-check" : "");
 }
 
 static void add_up(struct totals *t, const struct scenario_result *r, double took)
@@ -225,7 +225,7 @@ static void run_seeds(const struct options *opt, struct totals *t)
 
 static NORETURN void usage(void)
 {
-    fprintf(stderr, "usage: sim_run --seeds FROM[-TO] [--workload NAME] [--nodes N] [--calm] [--verbose] [--jobs N] [--limit SECONDS]\n"
+    fprintf(stderr, "usage: sim_run --seeds FROM[-TO] [--workload NAME] [--nodes N] [--calm | --restless] [--verbose] [--jobs N] [--limit SECONDS]\n"
                     "               [--repeat-check] [--expect-failure]\n"
                     "       sim_run --list\n");
     exit(2);
@@ -267,6 +267,8 @@ static void parse(int argc, char **argv, struct options *opt)
             exit(0);
         } else if (strcmp(a, "--calm") == 0) {
             opt->scenario.calm = true;
+        } else if (strcmp(a, "--restless") == 0) {
+            opt->scenario.restless = true;
         } else if (strcmp(a, "--verbose") == 0) {
             opt->scenario.verbose = true;
         } else if (strcmp(a, "--repeat-check") == 0) {

@@ -15,6 +15,8 @@
 
 #define PAIRS_MAX 6u
 #define PAD_BYTES 1800u /* a few rows a block */
+#define LOOKS_MAX 16u
+#define LOOKS_PERIOD_NS RT_MS(16)
 
 struct pair {
     struct watch *t;
@@ -29,6 +31,7 @@ struct watch {
     struct world *w;
     uint32_t pairs, watchers;
     uint32_t next_watcher;
+    uint32_t looks; /* of clients with a single statement, under way */
     const struct pg_client *patient; /* on the node that writes nothing */
     struct pair pair[PAIRS_MAX];
 };
@@ -151,6 +154,17 @@ static bool read_row(struct pair *p, struct pg_client *pg, uint32_t id, uint32_t
     return true;
 }
 
+/* The row that is changed first: others may have its block before the commit. */
+static bool watch_row(struct pair *p, struct pg_client *pg)
+{
+    const uint32_t floor = p->floor;
+    uint32_t n;
+    if (!read_row(p, pg, p->no, &n))
+        return false;
+    judge(p, n, floor, "in a row");
+    return true;
+}
+
 static bool watch_pair(struct pair *p, struct pg_client *pg)
 {
     const uint32_t floor = p->floor;
@@ -197,8 +211,8 @@ static void watch_watcher(void *arg)
             if (one_in(4)) {
                 watch_snapshot(p, x, one_in(2) ? any_of(RT_MS(5)) : 0);
                 rollback(x);
-            } else if (watch_pair(p, x)) {
-                watch_pair(p, y);
+            } else if (one_in(2) ? watch_row(p, x) : watch_pair(p, x)) {
+                watch_row(p, y);
             }
         }
         pg_close(y);
@@ -220,6 +234,27 @@ static void watch_patient(void *arg)
     }
 }
 
+static void look_once(void *arg)
+{
+    struct watch *t = arg;
+    struct pg_client *pg = world_try_connect(t->w, 1 + (uint32_t)any_of(t->w->nodes));
+    if (pg != NULL)
+        watch_row(any_pair(t), pg);
+    pg_close(pg);
+    t->looks--;
+}
+
+/* New clients all the time: the others stand still when a node waits for another one. */
+static void watch_looks(void *arg)
+{
+    struct watch *t = arg;
+    for (; !t->w->stop_clients; rt_sleep(any_of(LOOKS_PERIOD_NS)))
+        if (t->looks < LOOKS_MAX) {
+            t->looks++;
+            world_client(t->w, look_once, t);
+        }
+}
+
 static void watch_start(void *self)
 {
     struct watch *t = self;
@@ -227,6 +262,7 @@ static void watch_start(void *self)
         world_client(t->w, watch_writer, &t->pair[i]);
     for (uint32_t i = 0; i < t->watchers; i++)
         world_client(t->w, watch_watcher, t);
+    world_client(t->w, watch_looks, t);
     if (t->w->nodes > 1)
         world_client(t->w, watch_patient, t);
 }
