@@ -45,7 +45,7 @@ struct bent {
     struct pin pin; /* what callers hold; data is NULL without a copy */
     struct bufcache *bc;
     struct bent *next; /* hash chain, free list */
-    struct list link; /* cold or hot list; unlinked without a copy */
+    struct list link; /* cold or hot list; unlinked without a copy and while dirty */
     struct list dirty_link; /* dirty list, by first_lsn */
     struct list writing_link; /* while h.wip is set */
     struct list pi_link;

@@ -3,7 +3,8 @@
  * al., 2023). New blocks enter the cold list, first in first out; one that was
  * hit at least twice there moves to the hot list, a clock. While the cold list
  * has its share of the frames, only it loses frames: a scan flows through it
- * and leaves the hot list alone. A hit writes one byte and moves nothing.
+ * and leaves the hot list alone. A hit writes one byte and moves nothing. Dirty
+ * blocks are in neither list; they come back behind the others once written.
  */
 #include "storage/buf_int.h"
 

@@ -12,6 +12,7 @@
 #define TICK_MS 100u
 #define LAG_MAX_BYTES (32u << 20) /* redo that recovery may have to read */
 #define SKIPS_MAX 8u /* rounds that found a block latched; then it is owed a write */
+#define LANES 8u /* writes in place at a time */
 #define DIRTY_SHARE 4u /* more dirty frames than one in so many: write */
 #define PI_ASK_AGAIN_NS RT_MS(100)
 #define DRAIN_STUCK_S 60u
@@ -145,6 +146,40 @@ static void sync_files(struct bufcache *bc, struct batch *b)
     }
 }
 
+struct lane {
+    struct bufcache *bc;
+    const struct batch *b;
+    unsigned first;
+};
+
+static void write_lane(void *arg)
+{
+    const struct lane *l = arg;
+    struct diag d;
+    for (unsigned i = l->first; i < l->b->n; i += LANES)
+        if (files_write(l->bc->opt.files, l->b->ent[i]->pin.dba, l->b->block[i], &d) != ERR_OK)
+            die(l->bc, &d, "writing a block in place");
+}
+
+/* By several fibers at once: a disk is at its best with several requests. */
+static void write_in_place(struct bufcache *bc, const struct batch *b)
+{
+    const struct rt_spawn_options opt = { .name = "block write", .worker = rt_worker(), .prio = RT_PRIO_NORMAL };
+    struct lane lane[LANES];
+    struct fiber *fiber[LANES] = { NULL };
+    for (unsigned i = 0; i < LANES; i++)
+        lane[i] = (struct lane){ bc, b, i };
+    for (unsigned i = 1; i < MIN(b->n, LANES); i++) {
+        fiber[i] = rt_spawn(&opt, write_lane, &lane[i]);
+        if (fiber[i] == NULL)
+            write_lane(&lane[i]);
+    }
+    write_lane(&lane[0]);
+    for (unsigned i = 1; i < LANES; i++)
+        if (fiber[i] != NULL)
+            rt_join(fiber[i]);
+}
+
 static void write_batch(struct bufcache *bc, struct batch *b)
 {
     struct diag d;
@@ -154,9 +189,7 @@ static void write_batch(struct bufcache *bc, struct batch *b)
     if (dw_write_batch(bc->dw, b->block, b->n, &slot, &d) != ERR_OK)
         die(bc, &d, "writing the double-write area");
     atomic_fetch_add_explicit(&bc->dw_syncs, 1, memory_order_relaxed);
-    for (unsigned i = 0; i < b->n; i++)
-        if (files_write(bc->opt.files, b->ent[i]->pin.dba, b->block[i], &d) != ERR_OK)
-            die(bc, &d, "writing a block in place");
+    write_in_place(bc, b);
     sync_files(bc, b);
     dw_done(bc->dw, slot);
     for (unsigned i = 0; i < b->n; i++)
