@@ -10,6 +10,7 @@ SERVER=$BUILD/src/server/rusty-db-server
 CLI=$BUILD/src/cli/rustydb-cli
 START_SECONDS=120
 STOP_SECONDS=60
+SURVIVOR_SECONDS=15
 
 sql_port() { echo $((PORT + $1 - 1)); }
 interconnect_port() { echo $((PORT + 99 + $1)); }
@@ -39,8 +40,8 @@ listen_address = "127.0.0.1:$(sql_port "$1")"
 TOML
 }
 
-# The start time of a process in clock ticks; with its number it names one process for ever.
-start_time() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20; }
+# The start time of a process in clock ticks; with its number it names one process for ever. Nothing for one that has ended, reaped or not.
+start_time() { sed -n 's/.*) //; /^[^ZX]/p' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20; }
 
 node_pid() { # the running process of a node, or nothing
     local pid= started=
@@ -109,7 +110,33 @@ running_nodes() { # their numbers
     done
 }
 
-# Asks them in order; a node that does not listen to that gets the signal, and in the end is killed.
+crashed_nodes() { # numbers of those that have ended without having been stopped
+    local file node
+    for file in "$DATA"/node*.pid; do
+        [ -e "$file" ] || continue
+        node=${file##*/node}
+        node=${node%.pid}
+        [ -n "$(node_pid "$node")" ] || echo "$node"
+    done
+}
+
+# Where one node has died the others end by themselves; only then can all start again.
+wait_for_survivors() {
+    local deadline=$((SECONDS + SURVIVOR_SECONDS)) crashed node
+    crashed=$(crashed_nodes)
+    [ -n "$crashed" ] || return 0
+    if [ -n "$(running_nodes)" ]; then
+        echo "Node $(paste -sd, <<<"$crashed" | sed 's/,/, /g') has ended without having been stopped. The other nodes end too; then all start again and recover."
+    fi
+    while [ -n "$(running_nodes)" ] && [ $SECONDS -lt $deadline ]; do
+        sleep 0.2
+    done
+    for node in $crashed; do
+        rm -f "$DATA/node$node.pid"
+    done
+}
+
+# Asks all of them; a node that does not listen to that is killed in the end.
 stop_cluster() {
     local nodes node pid
     nodes=$(running_nodes)

@@ -33,12 +33,16 @@ is_debian_12() {
 as_root() {
     if [ "$(id -u)" = 0 ]; then
         "$@"
-    elif command -v sudo >/dev/null; then
-        sudo "$@"
     else
-        echo "These packages are missing, and only root can install them (there is no sudo): ${wanted[*]}" >&2
-        exit 1
+        sudo "$@"
     fi
+}
+
+all_commands() {
+    local c
+    for c in "$@"; do
+        command -v "$c" >/dev/null || return 1
+    done
 }
 
 # PostgreSQL's package would create and start a server of its own, which nothing here uses.
@@ -63,7 +67,7 @@ test) packages=("${build_packages[@]}" "${test_packages[@]}") ;;
 esac
 
 if ! is_debian_12; then
-    if ! command -v meson ninja gcc pkg-config psql pgbench >/dev/null; then
+    if ! all_commands meson ninja gcc pkg-config psql pgbench; then
         echo "This machine is not Debian 12; please install what corresponds to these of its packages: ${packages[*]}" >&2
     fi
     exit 0 # the build says what it does not find
@@ -72,6 +76,11 @@ fi
 mapfile -t wanted < <(missing "${packages[@]}")
 if [ ${#wanted[@]} -eq 0 ]; then
     exit 0
+fi
+if [ "$(id -u)" != 0 ] && ! command -v sudo >/dev/null; then
+    echo "These packages are missing, and only root can install them (there is no sudo here):" >&2
+    echo "    apt-get install ${wanted[*]}" >&2
+    exit 1
 fi
 echo "Installing ${wanted[*]}"
 no_server_of_its_own
