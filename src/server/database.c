@@ -306,9 +306,6 @@ static enum err apply_redo(struct instance *in, struct diag *d)
     if (err)
         return err;
     scn_raise(&in->scn, in->recovered.scn_max);
-    if (in->recovered.nthreads)
-        log_info(in->log, "crash recovery: %u redo threads, %" PRIu64 " records, %" PRIu64 " blocks brought forward, %" PRIu64 " repaired",
-                 in->recovered.nthreads, in->recovered.records, in->recovered.changed, in->recovered.torn);
     return ERR_OK;
 }
 
