@@ -192,6 +192,8 @@ static inline void rt__call(void)
         sim__call(w);
 }
 
+void rt__give_way(uint32_t yields); /* to the thread that holds what is wanted; `yields`: how often that was in vain */
+
 /* Bare spin locks, without the accounting of rt_spin_lock(). */
 void rt__lock_slow(struct rt_spin *s);
 static inline void rt__lock(struct rt_spin *s)

@@ -7,7 +7,6 @@
  */
 #include "rt/rt_int.h"
 
-#include <sched.h>
 #include <stdlib.h>
 
 /* Another worker is likely to let go soon; waking a thread costs far more than this. */
@@ -52,7 +51,7 @@ static void mutex_lock_slow(struct rt_mutex *m, struct fiber *self)
         }
         if (tries-- > 0 || (s & M_QUEUE) != 0) {
             if (tries < -100)
-                sched_yield();
+                rt__give_way((uint32_t)(-100 - tries));
             rt__pause();
             continue;
         }
@@ -85,7 +84,7 @@ static uint32_t lock_queue(uint32_t *word, uint32_t queue_bit, uint32_t subtract
         if ((s & queue_bit) == 0 && swap(word, s, (s - subtract) | queue_bit))
             return s - subtract;
         if (i % 128 == 0)
-            sched_yield();
+            rt__give_way(i / 128);
         else
             rt__pause();
     }
@@ -123,12 +122,14 @@ void rt_mutex_lock(struct rt_mutex *m)
 bool rt_mutex_trylock(struct rt_mutex *m)
 {
     rt__call();
-    for (;;) {
+    for (uint32_t i = 1;; i++) {
         const uint32_t s = load(&m->state);
         if ((s & M_HELD) != 0)
             return false;
         if ((s & M_QUEUE) == 0 && swap(&m->state, s, s | M_HELD))
             break;
+        if (i % 128 == 0)
+            rt__give_way(i / 128);
         rt__pause();
     }
     __atomic_store_n(&m->owner, rt_self(), __ATOMIC_RELAXED);
@@ -167,7 +168,7 @@ static void latch_lock_slow(struct rt_latch *l, uint32_t how)
         }
         if (tries-- > 0 || (s & L_QUEUE) != 0) {
             if (tries < -100)
-                sched_yield();
+                rt__give_way((uint32_t)(-100 - tries));
             rt__pause();
             continue;
         }

@@ -13,7 +13,7 @@
  * The holder's thread may have lost its processor: gives it ours. The critical worker has a higher priority than all others, which a yield
  * does not give up: it would keep the holder, whose processor it may have taken, from running for as long as the system lets it.
  */
-static void give_way(uint32_t yields)
+void rt__give_way(uint32_t yields)
 {
     const bool critical = rt__worker != NULL && rt__worker->number == RT_WORKER_CRITICAL;
     if (critical || yields > YIELDS_MAX)
@@ -29,7 +29,7 @@ void rt__lock_slow(struct rt_spin *s)
     do {
         for (uint32_t i = 0; __atomic_load_n(&s->word, __ATOMIC_RELAXED) != 0; i++) {
             if (i % 128 == 127)
-                give_way(i / 128);
+                rt__give_way(i / 128);
             else
                 rt__pause();
         }
