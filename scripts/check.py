@@ -214,6 +214,20 @@ def part_mutations():
     totals.ok('simulation without one rule', time.monotonic() - began, len(caught))
 
 
+def regressions(program):
+    """Seeds that have failed once."""
+    began = time.monotonic()
+    path = os.path.join(ROOT, 'tests/sim/regressions')
+    lines = [line.split('#')[0].split() for line in open(path)]
+    runs = [args for args in lines if args]
+    for args in runs:
+        status, output = run([program, '--seeds'] + args, 300)
+        if status != 0:
+            totals.bad('simulation, regression seed %s' % ' '.join(args), 0, '%s --seeds %s --verbose' % (program, ' '.join(args)), output[-3000:])
+            runs = [r for r in runs if r is not args]
+    totals.ok('simulation, seeds that failed once', time.monotonic() - began, len(runs))
+
+
 def part_sim():
     """Whole clusters in one process, a run a seed."""
     if not os.path.exists(os.path.join(ROOT, 'tests/sim/meson.build')):
@@ -221,11 +235,13 @@ def part_sim():
     build_and_run('mutations', lambda t: 'sim' in suites_of(t) and t['name'] != 'sim/seeds')
     program = 'build/mutations/tests/sim/sim_run'
     began = time.monotonic()
-    status, output = run([program, '--seeds', '1-%d' % SEEDS, '--jobs', str(CORES)], 1800)
+    trouble = ['--trouble'] if SEEDS >= 300 else [] # in so many runs each fault happens
+    status, output = run([program, '--seeds', '1-%d' % SEEDS, '--jobs', str(CORES)] + trouble, 3600)
     seconds = time.monotonic() - began
     found = re.search(r'^(\d+) runs, (\d+) failed: .*', output, re.M)
     runs, failed = (int(found.group(1)), int(found.group(2))) if found else (0, 1)
     if status == 0 and not failed:
+        regressions(program)
         print(found.group(0))
         totals.ok('simulation, %d seeds' % runs, seconds, runs)
         return

@@ -93,6 +93,7 @@ void sim_set_clock(struct sim *s, uint32_t host, int32_t drift_ppm, uint64_t adv
     h->shown_base = shown_time(h) + advance_ns;
     h->clock_base = h->clock;
     h->drift_ppm = drift_ppm;
+    s->trouble.clocks++;
 }
 
 uint64_t sim_time_ns(struct sim *s)
@@ -162,6 +163,7 @@ void sim__call(struct worker *w)
     if (!s->opt.preempt || w->current == NULL || rt__spins > 0 || !sim__chance(s, SIM_INTERRUPT_ONE_IN))
         return;
     struct sim_worker *sw = sim_worker(w);
+    s->trouble.interrupted++;
     sw->interrupted = w->current;
     worker_runnable(w);
     rt__switch_out();
@@ -183,6 +185,7 @@ static void reorder(struct sim *s, struct worker *w)
         if (!list_empty(&w->runnable[i])) {
             struct list *l = list_pop_front(&w->runnable[i]);
             list_push_back(&w->runnable[i], l);
+            s->trouble.reordered++;
             return;
         }
 }
@@ -444,11 +447,13 @@ void sim_kill_host(struct sim *s, uint32_t host)
 {
     assert(host >= 1);
     assert(host <= s->opt.hosts);
+    s->trouble.kills += !sim_host_idle(s, host);
     host_drop(s, &s->hosts[host], false);
 }
 
 void sim_power_loss(struct sim *s)
 {
+    s->trouble.power_losses++;
     for (uint32_t i = 1; i <= s->opt.hosts; i++)
         host_drop(s, &s->hosts[i], true);
     sim__disk_power_loss(s);
@@ -466,6 +471,7 @@ void sim_pause_host(struct sim *s, uint32_t host, bool paused)
     assert(host <= s->opt.hosts);
     struct sim_host *h = &s->hosts[host];
     h->paused = paused;
+    s->trouble.pauses += paused;
     if (paused)
         return;
     for (struct list *l; (l = list_pop_front(&h->late_timers)) != NULL;)
@@ -475,6 +481,11 @@ void sim_pause_host(struct sim *s, uint32_t host, bool paused)
 uint64_t sim_steps(const struct sim *s)
 {
     return s->steps;
+}
+
+const struct sim_trouble *sim_trouble(const struct sim *s)
+{
+    return &s->trouble;
 }
 
 uint64_t sim_trace_hash(const struct sim *s)

@@ -62,6 +62,34 @@ void sim_set_net_break(struct sim *s, double per_s);
 void sim_set_disk_limit(struct sim *s, uint64_t bytes);
 void sim_dump(const struct sim *s); /* all fibers and what they wait for, to stderr */
 uint64_t sim_steps(const struct sim *s);
+
+/* What has been done to the hosts so far: a test that wants trouble can see whether it had any. */
+/* clang-format off */
+#define SIM_TROUBLE(X) \
+    X(interrupted,    "fibers interrupted at a call") \
+    X(reordered,      "run queues put in another order") \
+    X(packets_slow,   "packets under way for a millisecond or more") \
+    X(packets_held,   "packets held back by a partition") \
+    X(packets_lost,   "packets lost with their connection") \
+    X(broken,         "connections broken") \
+    X(reconnected,    "connections made after one between the same hosts was broken") \
+    X(pauses,         "hosts paused") \
+    X(clocks,         "clocks changed") \
+    X(disk_slow,      "disk requests that took two milliseconds or more") \
+    X(kills,          "hosts killed") \
+    X(power_losses,   "losses of power") \
+    X(writes_late,    "writes that landed after their process had been killed") \
+    X(writes_dropped, "writes in flight that never landed") \
+    X(writes_torn,    "writes torn") \
+    X(unsynced_lost,  "unsynced writes lost") \
+    X(unsynced_kept,  "unsynced writes kept")
+/* clang-format on */
+struct sim_trouble {
+#define X(name, text) uint64_t name;
+    SIM_TROUBLE(X)
+#undef X
+};
+const struct sim_trouble *sim_trouble(const struct sim *s);
 uint64_t sim_trace_hash(const struct sim *s); /* of all scheduling decisions so far: equal seeds give equal hashes */
 
 #endif

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 
 #define SECTOR 512u
+#define SLOW_REQUEST RT_MS(2)
 #define PENDING_BYTES_MAX (64u << 20) /* of one file; beyond it the oldest count as written back */
 
 struct sim_disk {
@@ -307,6 +308,7 @@ static void tear(struct sim *s, uint8_t *bytes, const uint8_t *old, uint64_t off
 static void land_torn(struct sim *s, struct sim_io *io)
 {
     struct sim_inode *n = io->inode;
+    s->trouble.writes_torn++;
     uint8_t *old = xcalloc(1, io->len);
     if (io->offset < n->size)
         memcpy(old, n->data + io->offset, MIN(io->len, n->size - io->offset));
@@ -330,7 +332,7 @@ static void take_late_changes(struct sim *s, struct sim_io *io)
 {
     uint8_t *late = xmalloc(io->len);
     gather(late, io->iov, io->iov_count);
-    if (memcmp(late, io->copy, io->len) != 0)
+    if (memcmp(late, io->copy, io->len) != 0) /* the caller's fault, no trouble of the disk's */
         tear(s, io->copy, late, io->offset, io->len);
     free(late);
 }
@@ -340,7 +342,9 @@ static void io_write(struct sim *s, struct sim_io *io)
     struct sim_inode *n = io->inode;
     if (io->lost)
         return;
-    if (!io->orphan)
+    if (io->orphan)
+        s->trouble.writes_late++;
+    else
         take_late_changes(s, io);
     const uint64_t size = MAX(n->size, io->offset + io->len);
     if (!disk_has_room(s, n, size)) {
@@ -425,7 +429,9 @@ static struct sim_io *io_new(struct rt_file *f, enum io_kind kind, uint64_t offs
 static enum err io_run(struct sim *s, struct sim_io *io, uint64_t min_us, uint64_t max_us, uint64_t *ret_got)
 {
     assert(io->host == sim__host()); /* a file belongs to the host that opened it */
-    sim__event_at(s, sim__time(s) + sim__range(s, RT_US(min_us), RT_US(max_us)), io_complete, io);
+    const uint64_t takes = sim__range(s, RT_US(min_us), RT_US(max_us));
+    s->trouble.disk_slow += takes >= SLOW_REQUEST;
+    sim__event_at(s, sim__time(s) + takes, io_complete, io);
     rt__lock(&io->spin);
     (void)rt__wait(&io->waiter, &io->spin, RT_FOREVER, false,
                    io->kind == IO_READ ? "disk read" : io->kind == IO_WRITE ? "disk write" : "disk sync");
@@ -714,6 +720,8 @@ static void orphan_io(struct sim *s, struct sim_io *io, bool power_loss)
     io->lost = power_loss || sim__chance(s, 2);
     if (io->lost && sim__chance(s, 2))
         land_torn(s, io);
+    else
+        s->trouble.writes_dropped += io->lost;
 }
 
 /* Called before the fibers go: their requests must not touch their buffers any more. */
@@ -733,6 +741,7 @@ void sim__disk_kill(struct sim *s, struct sim_host *h, bool power_loss)
 static void redo_pending(struct sim *s, struct sim_inode *n, struct sim_pending *p)
 {
     const uint64_t fate = p->dropped ? 0 : sim__random(s) % 3; /* lost, torn, kept */
+    *(uint64_t *[]){ &s->trouble.unsynced_lost, &s->trouble.writes_torn, &s->trouble.unsynced_kept }[fate] += 1;
     if (fate == 0)
         return;
     inode_resize(s, n, p->new_size >= p->old_size ? MAX(n->size, p->new_size) : MIN(n->size, p->new_size));

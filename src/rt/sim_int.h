@@ -56,6 +56,8 @@ struct sim {
     struct list links; /* sim_net.c */
 
     struct sim_disk *disk; /* sim_disk.c */
+    bool broken[SIM_HOSTS_MAX + 1][SIM_HOSTS_MAX + 1]; /* a connection, and none has been made since */
+    struct sim_trouble trouble;
 };
 
 /* A worker and what the simulation keeps beside it. */

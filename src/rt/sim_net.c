@@ -75,6 +75,8 @@ struct packet {
     uint8_t bytes[];
 };
 
+#define SLOW_PACKET RT_MS(1)
+
 static uint64_t net_delay(struct sim *s)
 {
     return sim__range(s, RT_US(s->opt.net_delay_min_us), RT_US(s->opt.net_delay_max_us));
@@ -114,13 +116,25 @@ static void wake_end(struct rt_conn *c)
     rt__wake_all(&c->writers, &c->spin);
 }
 
+static bool *broken_between(struct link *l)
+{
+    const uint32_t a = l->end[0].host->base.number, b = l->target_host;
+    return &l->sim->broken[MIN(a, b)][MAX(a, b)];
+}
+
 static void link_break(struct link *l)
 {
     if (l->state != LINK_UP)
         return;
+    if (!l->end[0].broken) {
+        l->sim->trouble.broken++;
+        *broken_between(l) = true;
+    }
     for (int i = 0; i < 2; i++) {
         struct rt_conn *c = &l->end[i];
         c->broken = true;
+        LIST_FOREACH(p, &c->packets)
+            l->sim->trouble.packets_lost++;
         drop_packets(c);
         buf_reset(&c->data);
         c->data_read = 0;
@@ -180,6 +194,7 @@ static void plan_delivery(struct rt_conn *to, struct packet *p)
 {
     struct sim *s = to->link->sim;
     to->last_arrival = MAX(sim__time(s) + net_delay(s), to->last_arrival);
+    s->trouble.packets_slow += to->last_arrival >= sim__time(s) + SLOW_PACKET;
     p->at = to->last_arrival;
     to->link->refs++;
     sim__event_at(s, p->at, deliver, to);
@@ -248,8 +263,10 @@ static void heal_link(struct link *l)
         sim__event_at(s, sim__time(s) + net_delay(s), connect_arrives, l);
     }
     for (int i = 0; i < 2; i++)
-        LIST_FOREACH(p, &l->end[i].packets)
+        LIST_FOREACH(p, &l->end[i].packets) {
+            s->trouble.packets_held++;
             plan_delivery(&l->end[i], LIST_ENTRY(p, struct packet, link));
+        }
 }
 
 void sim_partition(struct sim *s, uint32_t a, uint32_t b, bool cut)
@@ -381,6 +398,8 @@ static void end_init(struct link *l, int i, struct sim_host *h)
 static void link_establish(struct link *l, struct rt_listener *listener)
 {
     l->state = LINK_UP;
+    l->sim->trouble.reconnected += *broken_between(l);
+    *broken_between(l) = false;
     l->end[1].open = true;
     l->refs++;
     list_push_back(&listener->backlog, &l->accept);

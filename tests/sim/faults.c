@@ -59,8 +59,8 @@ static void leave_and_return(struct faults *f)
         return;
     world_stop(w, no);
     rt_sleep(any_of(RT_MS(300)));
-    if (w->deaths_expected || w->node[no].state != NODE_DOWN)
-        return;
+    if (f->stop || w->deaths_expected || w->node[no].state != NODE_DOWN)
+        return; /* the scenario starts it, perhaps as the first one after a death */
     world_start(w, no);
     w->joins++;
     while (w->node[no].state == NODE_STARTING)

@@ -215,7 +215,8 @@ static uint64_t mix(uint64_t seed, uint64_t n)
 void scenario_run(const struct scenario_options *opt, struct scenario_result *ret)
 {
     const uint64_t seed = opt->seed;
-    const uint32_t slow_net = mix(seed, 1) % 3 == 0, slow_disk = mix(seed, 2) % 3 == 0;
+    const bool slow_net = mix(seed, 1) % 3 == 0, slow_disk = mix(seed, 2) % 3 == 0;
+    const bool lazy_sync = mix(seed, 11) % 4 == 0; /* much is written and not yet synced when the power goes */
     const struct sim_options so = {
         .seed = seed,
         .hosts = opt->nodes > 0 ? opt->nodes : mix(seed, 3) % 4 == 0 ? 2 + (uint32_t)(mix(seed, 4) % 4) : 3,
@@ -224,8 +225,8 @@ void scenario_run(const struct scenario_options *opt, struct scenario_result *re
         .net_delay_max_us = slow_net ? 3000 : 200,
         .disk_min_us = 50,
         .disk_max_us = slow_disk ? 8000 : 400,
-        .sync_min_us = 100,
-        .sync_max_us = slow_disk ? 20000 : 1000,
+        .sync_min_us = lazy_sync ? 10000 : 100,
+        .sync_max_us = lazy_sync ? 60000 : slow_disk ? 20000 : 1000,
         .preempt = mix(seed, 7) % 2 == 0,
         .cpu_ns_per_call = 200,
     };
@@ -250,6 +251,8 @@ void scenario_run(const struct scenario_options *opt, struct scenario_result *re
     ret->virtual_ns = sim_time_ns(sim);
     ret->acked = w->acked;
     ret->failed = w->failed;
+    memcpy(ret->refused, w->refused, sizeof ret->refused);
+    ret->trouble = *sim_trouble(sim);
     ret->unknown = w->unknown;
     ret->kills = w->kills;
     ret->power_losses = w->power_losses;

@@ -20,7 +20,8 @@ struct scenario_options {
 struct scenario_result {
     bool finished;
     uint64_t trace, steps, virtual_ns;
-    uint64_t acked, failed, unknown;
+    uint64_t acked, failed, unknown, refused[WORLD_REFUSALS];
+    struct sim_trouble trouble;
     uint32_t kills, power_losses, restarts, joins, nodes;
     char workloads[128];
 };

@@ -2,11 +2,12 @@
  * Runs seeds of the simulation, each in a process of its own:
  *
  *     sim_run --seeds FROM[-TO] [--workload NAME] [--nodes N] [--calm | --restless] [--verbose] [--jobs N] [--limit SECONDS]
- *             [--repeat-check] [--expect-failure]
+ *             [--repeat-check] [--expect-failure] [--trouble]
  *     sim_run --list
  *
  * --repeat-check runs each seed twice, the second time in a process whose
  * memory is laid out and filled differently, and compares the traces.
+ * --trouble prints how often each fault happened, and fails if one never did.
  * --expect-failure succeeds as soon as a seed fails (a rule was taken out).
  */
 #include <execinfo.h>
@@ -28,7 +29,7 @@ struct options {
     uint64_t from, to;
     struct scenario_options scenario;
     unsigned jobs, limit_s;
-    bool repeat_check, expect_failure;
+    bool repeat_check, expect_failure, trouble;
     const char *program;
 };
 
@@ -43,7 +44,8 @@ struct job {
 };
 
 struct totals {
-    uint64_t runs, failures, acked, failed, unknown, steps;
+    uint64_t runs, failures, acked, failed, unknown, steps, refused[WORLD_REFUSALS];
+    struct sim_trouble trouble;
     uint32_t kills, power_losses, restarts, joins;
     double virtual_s, longest_s;
 };
@@ -151,6 +153,11 @@ static void add_up(struct totals *t, const struct scenario_result *r, double too
 {
     t->acked += r->acked;
     t->failed += r->failed;
+    for (size_t i = 0; i < WORLD_REFUSALS; i++)
+        t->refused[i] += r->refused[i];
+#define X(name, text) t->trouble.name += r->trouble.name;
+    SIM_TROUBLE(X)
+#undef X
     t->unknown += r->unknown;
     t->steps += r->steps;
     t->kills += r->kills;
@@ -223,10 +230,34 @@ static void run_seeds(const struct options *opt, struct totals *t)
 
 /* ---- arguments ---------------------------------------------------------------------------------- */
 
+/* What the clients and the simulation have seen. True: some of everything. */
+static bool print_trouble(const struct totals *t)
+{
+    const struct {
+        const char *text;
+        uint64_t n;
+        bool must_happen;
+    } all[] = {
+#define X(sqlstate, text, must_happen) { "refused: " text " (" sqlstate ")", 0, must_happen },
+        WORLD_REFUSED(X)
+#undef X
+#define X(name, text) { text, t->trouble.name, true },
+        SIM_TROUBLE(X)
+#undef X
+    };
+    bool none_missing = true;
+    for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+        const uint64_t n = i < WORLD_REFUSALS ? t->refused[i] : all[i].n;
+        printf("%12" PRIu64 " %s\n", n, all[i].text);
+        none_missing &= n > 0 || !all[i].must_happen;
+    }
+    return none_missing;
+}
+
 static NORETURN void usage(void)
 {
     fprintf(stderr, "usage: sim_run --seeds FROM[-TO] [--workload NAME] [--nodes N] [--calm | --restless] [--verbose] [--jobs N] [--limit SECONDS]\n"
-                    "               [--repeat-check] [--expect-failure]\n"
+                    "               [--repeat-check] [--expect-failure] [--trouble]\n"
                     "       sim_run --list\n");
     exit(2);
 }
@@ -271,6 +302,8 @@ static void parse(int argc, char **argv, struct options *opt)
             opt->scenario.restless = true;
         } else if (strcmp(a, "--verbose") == 0) {
             opt->scenario.verbose = true;
+        } else if (strcmp(a, "--trouble") == 0) {
+            opt->trouble = true;
         } else if (strcmp(a, "--repeat-check") == 0) {
             opt->repeat_check = true;
         } else if (strcmp(a, "--expect-failure") == 0) {
@@ -305,5 +338,9 @@ int main(int argc, char **argv)
     printf("%" PRIu64 " runs, %" PRIu64 " failed: %" PRIu64 " transactions committed, %" PRIu64 " aborted, %" PRIu64 " of unknown outcome; %u kills, "
            "%u power losses, %u restarts, %u joins; %.0f s of virtual time in %.0f s, longest run %.1f s\n", t.runs, t.failures, t.acked, t.failed, t.unknown,
            t.kills, t.power_losses, t.restarts, t.joins, t.virtual_s, seconds() - began, t.longest_s);
+    if (opt.trouble && !print_trouble(&t)) {
+        printf("some fault never happened\n");
+        return EXIT_FAILURE;
+    }
     return (t.failures > 0) == opt.expect_failure ? EXIT_SUCCESS : EXIT_FAILURE;
 }

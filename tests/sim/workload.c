@@ -3,12 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* What clients of a correct cluster must live with. */
-static const char *const retry_states[] = {
-    "40001", /* serialization failure */
-    "40P01", /* deadlock */
-    "57P01", /* the node stops */
-    "57P02", "57P03", /* the node has stopped, or starts */
+static const char *const refusals[] = {
+#define X(sqlstate, text, must_happen) sqlstate,
+    WORLD_REFUSED(X)
+#undef X
 };
 
 bool is_error(const struct pg_result *r, const char *sqlstate) { return r->status == PG_ERROR && strcmp(r->sqlstate, sqlstate) == 0; }
@@ -17,9 +15,12 @@ bool expect_ok(struct world *w, const struct pg_result *r, const char *what)
 {
     if (r->status != PG_ERROR)
         return r->status == PG_OK;
-    for (size_t i = 0; i < ARRAY_LEN(retry_states); i++)
-        if (strcmp(r->sqlstate, retry_states[i]) == 0)
+    for (size_t i = 0; i < ARRAY_LEN(refusals); i++)
+        if (strcmp(r->sqlstate, refusals[i]) == 0) {
+            w->failed++;
+            w->refused[i]++;
             return false;
+        }
     if (!r->fatal || !w->deaths_expected)
         world_fail(w, "%s: unexpected error %s: %s", what, r->sqlstate, r->message);
     return false;
@@ -28,7 +29,6 @@ bool expect_ok(struct world *w, const struct pg_result *r, const char *what)
 static enum outcome counted(struct world *w, enum outcome o)
 {
     w->acked += o == ACKED;
-    w->failed += o == ABORTED;
     w->unknown += o == UNKNOWN;
     return o;
 }

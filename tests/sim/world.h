@@ -23,6 +23,19 @@ enum node_state {
     NODE_DEAD, /* killed, or stopped by itself because a member died */
 };
 
+/* Errors that clients of a correct cluster must live with: they end their transaction. Those that must happen now and then show that there is work for them. */
+#define WORLD_REFUSED(X) \
+    X("40001", "serialization", true) \
+    X("40P01", "deadlock", true) \
+    X("57P01", "the node stops", true) \
+    X("57P02", "the node has stopped", false) \
+    X("57P03", "the node starts or stops", false)
+enum {
+#define X(sqlstate, text, must_happen) +1
+    WORLD_REFUSALS = 0 WORLD_REFUSED(X)
+#undef X
+};
+
 struct instance;
 struct world;
 
@@ -49,7 +62,8 @@ struct world {
     struct node node[NODES_IN_WORLD_MAX + 1];
     /* what happened, for the report */
     uint32_t kills, power_losses, restarts, joins;
-    uint64_t acked, failed, unknown;
+    uint64_t acked, failed, unknown; /* transactions; failed: refused, not rolled back at the client's wish */
+    uint64_t refused[WORLD_REFUSALS]; /* the same by WORLD_REFUSED */
 };
 
 struct world_options {
