@@ -6,6 +6,7 @@
 import argparse
 import os
 import random
+import subprocess
 import sys
 import time
 
@@ -50,6 +51,63 @@ def whole_cluster(server, cli, *args):
             print('round %d: %d commits acknowledged, %d rows, started again in %.1f s' % (n + 1, len(ledger.acknowledged) - before, count, seconds),
                   flush=True)
         must(ledger.acknowledged, 'nothing was ever committed')
+        cluster.stop()
+        print(cluster.check(), end='')
+
+
+def pgbench_start(node, prefix, mode):
+    """Logs each transaction once it was acknowledged."""
+    command = ['pgbench', '-h', '127.0.0.1', '-p', str(node.port), '-U', 'rustydb', '-n', '-c', '2', '-T', '60', '-M', mode, '-l', '--log-prefix', prefix,
+               'rustydb']
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def lines_of_files(folder, prefix):
+    lines = 0
+    for name in os.listdir(folder):
+        if name.startswith(prefix):
+            with open(os.path.join(folder, name)) as f:
+                lines += sum(1 for _ in f)
+    return lines
+
+
+def pgbench_rows(node):
+    """How many transactions there were; what they changed must agree."""
+    with node.connect() as k:
+        sums = k.query('SELECT (SELECT sum(abalance) FROM pgbench_accounts), (SELECT sum(tbalance) FROM pgbench_tellers), '
+                       '(SELECT sum(bbalance) FROM pgbench_branches), (SELECT coalesce(sum(delta), 0) FROM pgbench_history)')[0]
+        must(len(set(sums)) == 1, '%s: sums of balances and deltas differ: %s', node.name, sums)
+        return int(k.value('SELECT count(*) FROM pgbench_history'))
+
+
+def pgbench_killed(server, cli, *args):
+    """pgbench on all nodes, all of which die: what it saw committed is there, and the sums agree on each node."""
+    o = options(args, 2)
+    r = random.Random(o.seed)
+    acknowledged = unknown = 0
+    with Cluster(server, cli) as cluster:
+        cluster.create()
+        cluster.start()
+        subprocess.run(['pgbench', '-h', '127.0.0.1', '-p', str(cluster.nodes[0].port), '-U', 'rustydb', '-i', '-q', '-s', '5', 'rustydb'], check=True,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        for n in range(o.rounds):
+            load = [pgbench_start(node, os.path.join(cluster.dir, 'round%d-%s' % (n, node.name)), ('simple', 'extended', 'prepared')[(n + i) % 3])
+                    for i, node in enumerate(cluster.nodes)]
+            time.sleep(r.uniform(0.5, 4.0))
+            cluster.kill()
+            for p in load:
+                p.wait(30)
+            logged = lines_of_files(cluster.dir, 'round%d-' % n)
+            acknowledged += logged
+            unknown += 2 * len(cluster.nodes)
+            began = time.monotonic()
+            cluster.start()
+            seconds = time.monotonic() - began
+            for node in cluster.nodes:
+                rows = pgbench_rows(node)
+                must(acknowledged <= rows <= acknowledged + unknown, '%s has %d of %d acknowledged transactions', node.name, rows, acknowledged)
+            print('round %d: %d transactions acknowledged, %d rows, started again in %.1f s' % (n + 1, logged, rows, seconds), flush=True)
+        must(acknowledged, 'nothing was ever committed')
         cluster.stop()
         print(cluster.check(), end='')
 
@@ -114,4 +172,4 @@ def one_node(server, cli, *args):
 
 
 if __name__ == '__main__':
-    main({'whole_cluster': whole_cluster, 'crash_while_starting': crash_while_starting, 'one_node': one_node})
+    main({'whole_cluster': whole_cluster, 'pgbench_killed': pgbench_killed, 'crash_while_starting': crash_while_starting, 'one_node': one_node})
