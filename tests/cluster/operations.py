@@ -35,6 +35,28 @@ def create_and_status(server, cli):
         c.check()
 
 
+def stop_through_sql(server, cli):
+    """A node that is told to stop answers first, then ends its sessions."""
+    with Cluster(server, cli, nodes=1) as c:
+        c.create()
+        node = c.nodes[0]
+        for i in range(10):
+            node.start()
+            with node.connect() as k, node.connect() as bystander:
+                must_equal(k.query("SELECT rustydb_stop_node('node1'), %d" % i), [('t', str(i))], 'the answer')
+                for session in (k, bystander):
+                    try:
+                        session.read_message()  # unasked
+                        session.query('SELECT 1')
+                        raise Failed('a session outlives its node')
+                    except pg.Error as e:
+                        must_equal(e.sqlstate, '57P01', 'what a session is told when the node stops')
+                    except pg.Gone:
+                        pass
+            must_equal(node.wait_end(30), 0, 'exit status')
+        c.check()
+
+
 def visible_at_once(server, cli):
     """A commit acknowledged by one node is in every snapshot that begins afterwards, on any node."""
     with Cluster(server, cli) as c:
@@ -235,4 +257,4 @@ def ddl_everywhere(server, cli):
         c.check()
 
 
-TESTS = {f.__name__: f for f in (create_and_status, visible_at_once, cancel_elsewhere, starting_up, join_and_leave, all_stop_and_start, ddl_everywhere)}
+TESTS = {f.__name__: f for f in (create_and_status, stop_through_sql, visible_at_once, cancel_elsewhere, starting_up, join_and_leave, all_stop_and_start, ddl_everywhere)}
