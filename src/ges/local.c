@@ -252,8 +252,20 @@ static bool ask_for(struct ges *g, struct lres *l, struct hold *h, enum ges_mode
     return h->e.where == LQ_GRANTED;
 }
 
+/* What was asked for is given up, also where it has been granted meanwhile: the owner's log does not know of it. */
+static void give_up(struct lres *l, struct hold *h, bool is_new, enum ges_mode before)
+{
+    if (is_new)
+        lq_remove(&l->q, &h->e);
+    else
+        lq_cancel(&l->q, &h->e);
+    if (!is_new && h->e.mode != before)
+        lq_lower(&l->q, &h->e, before);
+}
+
 /* Waits; on failure what was asked for is given up, and a hold that holds nothing else is freed. */
-static enum err wait_for_grant(struct ges *g, struct lshard *s, struct hold *h, bool is_new, uint64_t deadline, struct diag *d)
+static enum err wait_for_grant(struct ges *g, struct lshard *s, struct hold *h, bool is_new, enum ges_mode before, uint64_t deadline,
+                               struct diag *d)
 {
     enum err err = wait_run(h->o, deadline, d);
     if (err == ERR_OK)
@@ -263,10 +275,7 @@ static enum err wait_for_grant(struct ges *g, struct lshard *s, struct hold *h, 
     if (err == ERR_TIMED_OUT && h->e.where == LQ_GRANTED) {
         err = ERR_OK; /* at the last moment */
     } else {
-        if (is_new)
-            lq_remove(&l->q, &h->e);
-        else
-            lq_cancel(&l->q, &h->e);
+        give_up(l, h, is_new, before);
         settle(g, s, l);
         if (is_new)
             free_hold(s, h);
@@ -293,7 +302,7 @@ enum err ges_lock(struct ges_owner *o, struct ges_resource res, enum ges_mode mo
     const bool is_new = h == NULL;
     if (is_new)
         h = new_hold(s, o, l);
-    const enum ges_mode want = ges_sup(h->e.mode, mode);
+    const enum ges_mode before = h->e.mode, want = ges_sup(before, mode);
     const bool covered = ges_covers(l->cached, want);
     const bool at_once = ask_for(g, l, h, want);
     if (!at_once && deadline == 0 && covered && l->blocks == GES_MODE_NL) { /* owners of this node are in the way */
@@ -311,7 +320,7 @@ enum err ges_lock(struct ges_owner *o, struct ges_resource res, enum ges_mode mo
     if (at_once) {
         GES_COUNT(g, cached, 1);
     } else {
-        const enum err err = wait_for_grant(g, s, h, is_new, deadline == 0 ? rt_now() + AT_ONCE : deadline, d);
+        const enum err err = wait_for_grant(g, s, h, is_new, before, deadline == 0 ? rt_now() + AT_ONCE : deadline, d);
         if (err)
             return err;
     }

@@ -133,6 +133,31 @@ static void waits_story(void *arg)
     ges_close(g);
 }
 
+/* Given up and granted at the same moment: what was held before is held, and no more. */
+static void given_up_story(void *arg)
+{
+    struct diag d;
+    struct ges *g = open_alone();
+    struct ges_owner *a = ges_owner_new(g, "a"), *b = ges_owner_new(g, "b"), *c = ges_owner_new(g, "c");
+    CHECK_OK(ges_lock(a, tm(1), GES_MODE_CR, 0, &d), &d);
+    CHECK_OK(ges_lock(b, tm(1), GES_MODE_CR, 0, &d), &d);
+    struct locker l = { .g = g, .o = a, .res = tm(1), .mode = GES_MODE_EX, .wait_ns = RT_FOREVER };
+    struct fiber *f = start(&l);
+    rt_sleep(RT_MS(1));
+    rt_cancel(f);
+    ges_unlock_all(b);
+    rt_join(f);
+    CHECK(l.err == ERR_CANCELED);
+    CHECK_OK(ges_lock(c, tm(1), GES_MODE_PR, 0, &d), &d);
+    CHECK(ges_lock(c, tm(1), GES_MODE_EX, 0, &d) == ERR_LOCK_NOT_AVAILABLE);
+    ges_unlock(a, tm(1), GES_MODE_CR);
+    CHECK_OK(ges_lock(c, tm(1), GES_MODE_EX, 0, &d), &d);
+    ges_owner_free(a);
+    ges_owner_free(b);
+    ges_owner_free(c);
+    ges_close(g);
+}
+
 static void deadlock_story(void *arg)
 {
     struct diag d;
@@ -190,6 +215,7 @@ static void run_alone(void (*story)(void *))
 }
 static void locks_are_counted(void **state) { run_alone(counted_story); }
 static void waiters_are_served_in_order(void **state) { run_alone(waits_story); }
+static void what_is_given_up_is_not_held(void **state) { run_alone(given_up_story); }
 static void deadlocks_are_broken(void **state) { run_alone(deadlock_story); }
 
 /* ---- three nodes ------------------------------------------------------------------------------- */
@@ -462,6 +488,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(locks_are_counted),
         cmocka_unit_test(waiters_are_served_in_order),
+        cmocka_unit_test(what_is_given_up_is_not_held),
         cmocka_unit_test(deadlocks_are_broken),
         cmocka_unit_test(deadlocks_across_nodes_are_broken),
         cmocka_unit_test(cached_modes_send_nothing),
