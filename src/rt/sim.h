@@ -47,6 +47,7 @@ void sim_kill_host(struct sim *s, uint32_t host);
 /* Power loss: all hosts but 0 vanish; each write that was not synced is kept, lost, or torn at a 512-byte boundary, at random; writes that
  * were in flight too. */
 void sim_power_loss(struct sim *s);
+uint64_t sim_unsynced(const struct sim *s); /* writes that a loss of power would now put at risk */
 bool sim_host_idle(struct sim *s, uint32_t host); /* no fibers */
 void sim_partition(struct sim *s, uint32_t a, uint32_t b, bool cut); /* both directions; connections stay, data waits; cut=false heals */
 void sim_break_connections(struct sim *s, uint32_t a, uint32_t b);

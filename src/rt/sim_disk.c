@@ -790,6 +790,17 @@ void sim__disk_power_loss(struct sim *s)
     }
 }
 
+uint64_t sim_unsynced(const struct sim *s)
+{
+    uint64_t n = 0;
+    for (uint32_t i = 0; i < s->disk->names_count; i++)
+        LIST_FOREACH(l, &s->disk->names[i]->pending)
+            n++;
+    LIST_FOREACH(l, &s->disk->ios)
+        n += LIST_ENTRY(l, struct sim_io, link)->kind == IO_WRITE;
+    return n;
+}
+
 void sim_corrupt(struct sim *s, const char *path, uint64_t offset)
 {
     char *normal = normal_path(path);

@@ -116,6 +116,14 @@ static void recover(struct world *w)
     world_start_all(w);
 }
 
+/* A power loss that finds all synced proves little. */
+static void await_unsynced(struct world *w)
+{
+    const uint64_t want = any_of(8);
+    for (int i = 0; i < 300 && sim_unsynced(w->sim) < want; i++)
+        rt_sleep(RT_US(200));
+}
+
 static void end_round(struct scenario *s, enum ending how)
 {
     struct world *w = &s->w;
@@ -140,6 +148,7 @@ static void end_round(struct scenario *s, enum ending how)
         }
         break;
     case END_POWER:
+        await_unsynced(w);
         world_power_loss(w);
         break;
     }
