@@ -31,7 +31,7 @@ struct write {
     struct access *a;
     struct txn *t;
     struct heap_write *w;
-    struct mtr m;
+    struct mtr *m; /* large, and mtr_begin() sets what it needs: not part of what is zeroed here */
     struct pin *home;
     struct heap_item it;
     struct beneath beneath;
@@ -115,7 +115,7 @@ static enum err look_beneath(struct write *x, struct diag *d)
 static enum err pin_home(struct write *x, struct diag *d)
 {
     const struct dba at = rowid_dba(x->w->rowid);
-    enum err err = mtr_pin(&x->m, at, &x->home, d);
+    enum err err = mtr_pin(x->m, at, &x->home, d);
     if (err)
         return err;
     if (!heap_page_is(x->home->data, x->w->seg.id))
@@ -214,37 +214,38 @@ static enum err attempt_header(struct write *x, bool lock, enum verdict *ret_v, 
     enum err err = txn_undo_reserve(x->t, 0, &undo_redo, d);
     if (err)
         return err;
-    mtr_begin(&x->m, x->a->bc, txn_xid(x->t));
-    err = mtr_reserve(&x->m, undo_redo + sizeof(head) + 64, d);
+    mtr_begin(x->m, x->a->bc, txn_xid(x->t));
+    err = mtr_reserve(x->m, undo_redo + sizeof(head) + 64, d);
     if (!err)
         err = pin_home(x, d);
     if (!err) {
         *ret_v = read_home(x) ? judge(x) : JUDGE_GONE;
         const bool own = !(x->it.h.flags & ROW_STAMPED) && x->it.h.writer == txn_xid(x->t).v;
         if (*ret_v != JUDGE_GO || (lock && own)) { /* what a transaction has changed or locked it holds */
-            mtr_cancel(&x->m);
+            mtr_cancel(x->m);
             return ERR_OK;
         }
         struct row_header h = x->it.h;
         undo_of(x, lock ? UNDO_HEAP_LOCK : UNDO_HEAP_DELETE, &undo);
-        err = txn_undo_append(x->t, &x->m, &undo, &h.undo, d);
+        err = txn_undo_append(x->t, x->m, &undo, &h.undo, d);
         if (!err) {
             h.writer = txn_xid(x->t).v;
             h.flags = (uint8_t)((h.flags & ~(ROW_LOCKED | ROW_FIRST)) | (lock ? ROW_LOCKED : ROW_DELETED));
             heap_put_row_head(head, rowid_slot(x->w->rowid), &h);
             const struct mtr_part part = { head, sizeof(head) };
-            must(mtr_change(&x->m, x->home, lock ? REDO_HEAP_LOCK : REDO_HEAP_DELETE, &part, 1, d), d);
-            (void)mtr_commit(&x->m, NULL);
+            must(mtr_change(x->m, x->home, lock ? REDO_HEAP_LOCK : REDO_HEAP_DELETE, &part, 1, d), d);
+            (void)mtr_commit(x->m, NULL);
             return ERR_OK;
         }
     }
-    mtr_cancel(&x->m);
+    mtr_cancel(x->m);
     return err;
 }
 
 static enum err change_header(struct access *a, struct txn *t, struct heap_write *w, bool lock, enum heap_outcome *ret, struct diag *d)
 {
-    struct write x = { .a = a, .t = t, .w = w };
+    struct mtr m;
+    struct write x = { .a = a, .t = t, .w = w, .m = &m };
     for (unsigned i = 0; i < ATTEMPTS_MAX; i++) {
         enum verdict v;
         bool again;
@@ -319,10 +320,10 @@ static enum err pin_moved(struct write *x, bool *ret_ok, struct diag *d)
     if (x->it.h.body_len != HEAP_STUB_SIZE)
         return diag_set(d, ERR_CORRUPT, "a forwarding stub of %u bytes", x->it.h.body_len);
     if (at.v > home.v) {
-        err = mtr_pin(&x->m, at, &x->moved, d);
+        err = mtr_pin(x->m, at, &x->moved, d);
     } else {
-        mtr_unpin(&x->m, x->home);
-        err = pin_two(&x->m, at, false, &x->moved, home, &x->home, d);
+        mtr_unpin(x->m, x->home);
+        err = pin_two(x->m, at, false, &x->moved, home, &x->home, d);
     }
     if (err)
         return err;
@@ -374,7 +375,7 @@ static void change_row(struct write *x, struct pin *b, enum redo_opcode op, unsi
     uint8_t head[HEAP_CHANGE_HEAD];
     heap_put_change_head(head, slot, h, diff);
     const struct mtr_part part[] = { { head, sizeof(head) }, { mid, mid_len } };
-    must(mtr_change(&x->m, b, op, part, mid_len ? 2 : 1, d), d);
+    must(mtr_change(x->m, b, op, part, mid_len ? 2 : 1, d), d);
 }
 
 /* Where the row is, in its home block or where its stub leads. */
@@ -409,12 +410,12 @@ static enum err update_in_place(struct update *u, enum progress *ret, struct dia
     undo_of(x, UNDO_HEAP_UPDATE, &undo);
     undo.data = data;
     undo.len = (uint16_t)(head + old_mid);
-    enum err err = txn_undo_append(x->t, &x->m, &undo, &h.undo, d);
+    enum err err = txn_undo_append(x->t, x->m, &undo, &h.undo, d);
     if (err)
         return err;
     if (trims_len) {
         const struct mtr_part part = { trims, trims_len };
-        must(mtr_change(&x->m, b, REDO_HEAP_PURGE, &part, 1, d), d);
+        must(mtr_change(x->m, b, REDO_HEAP_PURGE, &part, 1, d), d);
     }
     if (moved) {
         const struct heap_stub stub = { .to = x->stub.to, .stamp = h.undo };
@@ -425,7 +426,7 @@ static enum err update_in_place(struct update *u, enum progress *ret, struct dia
         h.flags |= ROW_MOVED_HERE;
     }
     change_row(x, b, REDO_HEAP_UPDATE, slot, &h, diff, u->body + diff.prefix, new_mid, d);
-    (void)mtr_commit(&x->m, NULL);
+    (void)mtr_commit(x->m, NULL);
     *ret = PROGRESS_DONE;
     return ERR_OK;
 }
@@ -450,7 +451,7 @@ static enum err update_forward(struct update *u, enum progress *ret, struct diag
     undo_of(x, UNDO_HEAP_FORWARD, &undo);
     undo.data = x->it.body;
     undo.len = x->it.h.body_len;
-    enum err err = txn_undo_append(x->t, &x->m, &undo, &home.undo, d);
+    enum err err = txn_undo_append(x->t, x->m, &undo, &home.undo, d);
     if (err)
         return err;
     if (empty) {
@@ -458,7 +459,7 @@ static enum err update_forward(struct update *u, enum progress *ret, struct diag
         put_u64le(format, u->to.v);
         put_u32le(format + 8, x->w->seg.id);
         const struct mtr_part part = { format, sizeof(format) };
-        must(mtr_change(&x->m, u->target, REDO_HEAP_FORMAT, &part, 1, d), d);
+        must(mtr_change(x->m, u->target, REDO_HEAP_FORMAT, &part, 1, d), d);
     }
     const unsigned slot = heap_page_free_slot(u->target->data);
     struct row_header h = home;
@@ -467,12 +468,12 @@ static enum err update_forward(struct update *u, enum progress *ret, struct diag
     h.body_len = (uint16_t)u->len;
     heap_put_row_head(head, slot, &h);
     const struct mtr_part part[] = { { head, sizeof(head) }, { u->body, u->len } };
-    must(mtr_change(&x->m, u->target, REDO_HEAP_INSERT, part, 2, d), d);
+    must(mtr_change(x->m, u->target, REDO_HEAP_INSERT, part, 2, d), d);
     const struct heap_stub stub = { .to = rowid_make(u->to, (uint16_t)slot), .stamp = home.undo };
     change_row(x, x->home, REDO_HEAP_FORWARD, rowid_slot(x->w->rowid), &home, (struct heap_diff){ 0 }, (const uint8_t *)&stub, sizeof(stub), d);
     if (u->fresh)
-        must(space_use_block(x->a->space, &x->m, x->w->seg, u->to, d), d);
-    (void)mtr_commit(&x->m, NULL);
+        must(space_use_block(x->a->space, x->m, x->w->seg, u->to, d), d);
+    (void)mtr_commit(x->m, NULL);
     COUNT(x->a, rows_forwarded);
     *ret = PROGRESS_DONE;
     return ERR_OK;
@@ -489,7 +490,7 @@ static enum err attempt_pinned(struct update *u, enum progress *ret, enum verdic
         return ERR_OK;
     }
     if (u->move) {
-        err = pin_two(&x->m, u->to, u->fresh, &u->target, rowid_dba(x->w->rowid), &x->home, d);
+        err = pin_two(x->m, u->to, u->fresh, &u->target, rowid_dba(x->w->rowid), &x->home, d);
         if (!err && !heap_page_is(x->home->data, x->w->seg.id))
             err = diag_set(d, ERR_CORRUPT, "block %u does not belong to segment %u", dba_block(x->home->dba), x->w->seg.id);
     } else {
@@ -523,13 +524,13 @@ static enum err attempt_update(struct update *u, enum progress *ret, enum verdic
     enum err err = txn_undo_reserve(x->t, u->undo_len, &undo_redo, d);
     if (err)
         return err;
-    mtr_begin(&x->m, x->a->bc, txn_xid(x->t));
+    mtr_begin(x->m, x->a->bc, txn_xid(x->t));
     /* the row's bytes, a stub, a list of trims */
-    err = mtr_reserve(&x->m, undo_redo + u->len + 1280 + (u->fresh ? ACCESS_SPACE_REDO : 0), d);
+    err = mtr_reserve(x->m, undo_redo + u->len + 1280 + (u->fresh ? ACCESS_SPACE_REDO : 0), d);
     if (!err)
         err = attempt_pinned(u, ret, ret_v, d);
     if (err || *ret != PROGRESS_DONE)
-        mtr_cancel(&x->m);
+        mtr_cancel(x->m);
     return err;
 }
 
@@ -586,7 +587,8 @@ static enum err update_loop(struct update *u, enum heap_outcome *ret, struct dia
 enum err heap_update(struct access *a, struct txn *t, struct heap_write *w, uint8_t layout, const uint8_t *body, uint32_t len,
                      enum heap_outcome *ret, struct diag *d)
 {
-    struct update u = { .x = { .a = a, .t = t, .w = w }, .body = body, .len = len, .layout = layout };
+    struct mtr m;
+    struct update u = { .x = { .a = a, .t = t, .w = w, .m = &m }, .body = body, .len = len, .layout = layout };
     enum heap_outcome outcome = HEAP_GONE;
     u.undo_len = MIN(len + UNDO_UPDATE_HEAD_MAX, UNDO_GUESS);
     enum err err = len > HEAP_BODY_MAX ? diag_set(d, ERR_LIMIT, "row is too big: size %u, maximum size %u", len, HEAP_BODY_MAX)

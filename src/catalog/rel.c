@@ -252,7 +252,8 @@ enum err rel_insert_many(struct catalog *c, struct txn *t, const struct table_de
 }
 
 enum err rel_update(struct catalog *c, struct txn *t, const struct table_def *def, struct heap_write *w, const union datum *old_v,
-                    const bool *old_null, const union datum *v, const bool *null, struct arena *arena, enum heap_outcome *ret, struct diag *d)
+                    const bool *old_null, const union datum *v, const bool *null, const bool *keys_change, struct arena *arena,
+                    enum heap_outcome *ret, struct diag *d)
 {
     const uint8_t *body;
     uint32_t len;
@@ -264,7 +265,7 @@ enum err rel_update(struct catalog *c, struct txn *t, const struct table_def *de
         return err;
     for (uint16_t i = 0; i < def->nindexes && !err; i++) {
         const struct index_def *ix = &def->index[i];
-        if (!key_changes(def, ix, old_v, old_null, v, null))
+        if ((keys_change != NULL && !keys_change[i]) || !key_changes(def, ix, old_v, old_null, v, null))
             continue;
         err = insert_entry(c, t, def, ix, v, null, w->rowid, d);
         if (!err)

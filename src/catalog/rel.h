@@ -22,10 +22,12 @@ enum err rel_insert_many(struct catalog *c, struct txn *t, const struct table_de
 
 /*
  * Changes the row that the caller has seen as old values; `w` as for heap_update(). When it is done, entries of changed keys are added and the
- * old ones marked. Any other outcome than HEAP_DONE has changed nothing.
+ * old ones marked. Any other outcome than HEAP_DONE has changed nothing. `keys_change`, by index: false where the key is known to stay (NULL: all
+ * may change).
  */
 enum err rel_update(struct catalog *c, struct txn *t, const struct table_def *def, struct heap_write *w, const union datum *old_v,
-                    const bool *old_null, const union datum *v, const bool *null, struct arena *arena, enum heap_outcome *ret, struct diag *d) MAY_YIELD MUST_CHECK;
+                    const bool *old_null, const union datum *v, const bool *null, const bool *keys_change, struct arena *arena, enum heap_outcome *ret,
+                    struct diag *d) MAY_YIELD MUST_CHECK;
 enum err rel_delete(struct catalog *c, struct txn *t, const struct table_def *def, struct heap_write *w, const union datum *old_v,
                     const bool *old_null, struct arena *arena, enum heap_outcome *ret, struct diag *d) MAY_YIELD MUST_CHECK;
 

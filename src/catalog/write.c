@@ -310,7 +310,7 @@ static enum err edit_version(struct catalog *c, struct txn *t, const struct tabl
     union datum *v = arena_dup(a, row->v, def->ncols * sizeof *v);
     bool *null = arena_dup(a, row->null, def->ncols * sizeof *null);
     e->change(e->arg, v, null, a);
-    return rel_update(c, t, def, w, row->v, row->null, v, null, a, ret, d);
+    return rel_update(c, t, def, w, row->v, row->null, v, null, NULL, a, ret, d);
 }
 
 /* The newest committed version counts, also one that is newer than the statement's snapshot: DDL works on what is, not on what was. */

@@ -166,8 +166,8 @@ enum err exec__target_update(struct target_row *t, struct arena *arena, bool *re
         enum heap_outcome outcome;
         err = compute_new(t, d);
         if (!err)
-            err = rel_update(e->env.catalog, e->env.txn, t->def, &w, t->old_v, (const bool *)t->old_null, t->new_v, (const bool *)t->new_null, arena,
-                             &outcome, d);
+            err = rel_update(e->env.catalog, e->env.txn, t->def, &w, t->old_v, (const bool *)t->old_null, t->new_v, (const bool *)t->new_null,
+                             t->plan->modify.index_changes, arena, &outcome, d);
         if (err)
             return err;
         if (outcome != HEAP_CHANGED)

@@ -118,7 +118,7 @@ static void update(struct fixture *f, struct txn *t, struct table_def *def, stru
     r->label_len = label_len;
     r->amount = amount;
     values(r, v, null);
-    CHECK_OK(rel_update(f->c, t, def, &w, old_v, old_null, v, null, a, &out, &d), &d);
+    CHECK_OK(rel_update(f->c, t, def, &w, old_v, old_null, v, null, NULL, a, &out, &d), &d);
     CHECK(out == HEAP_DONE);
     arena_free(a);
 }
