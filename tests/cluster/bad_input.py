@@ -246,7 +246,7 @@ def damaged_redo(server, cli):
         flip(path, at + 700)
         log = node.fails_to_start()
         must_equal(log.count('crash recovery: crash recovery'), 0, 'doubled prefixes')
-        says(log, 'crash recovery: redo thread 1: the log block at position', path + ', offset %d' % (at + 4096 * (700 // 4096)), 'is damaged or missing')
+        says(log, 'crash recovery: analysing the redo: redo thread 1: the log block at position', path + ', offset %d' % (at + 4096 * (700 // 4096)), 'is damaged or missing')
         flip(path, at + 700)
         node.start()
         with node.connect() as k:
