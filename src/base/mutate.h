@@ -11,7 +11,7 @@
 
 /* clang-format off */
 #define MUTATIONS(X) \
-    X(R2,  "whoever answers a status for a reader at s first raises its SCN to s") \
+    X(R2,  "whoever answers a reader at s, with a status or a copy, first raises its SCN to s") \
     X(R2_copy, "whoever ships a copy to a reader at s first raises its SCN to s") \
     X(R3,  "COMMIT_PENDING before the commit SCN is taken; answered when durable and acknowledged by all") \
     X(R3_acks, "a commit is published and answered when all members have acknowledged it") \

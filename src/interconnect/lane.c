@@ -123,10 +123,12 @@ static void deliver(struct link *l, const struct wire_header *h, const uint8_t *
     ic__dispatch(l->ic, &m);
 }
 
-/* Where a question must not be known to have been asked at its SCN (R2), its frame does not tell either. */
+/* Every frame raises the clock; where R2 is taken out, questions and what says nothing do not, or the rule would still be kept. */
 static scn_t scn_of(const struct wire_header *h)
 {
-    return (MUTATED("R2") && h->kind == IC_TXN_STATUS_ASK) || (MUTATED("R2_copy") && h->kind == IC_GCS_COPY_ASK) ? 0 : h->scn;
+    const bool copy = h->kind == IC_GCS_COPY_ASK;
+    const bool question = h->type != WIRE_DATA || copy || h->kind == IC_TXN_STATUS_ASK || h->kind == IC_GCS_REQUEST || h->kind == IC_GCS_FORWARD;
+    return (MUTATED("R2") && question) || (MUTATED("R2_copy") && copy) ? 0 : h->scn;
 }
 
 static enum err take_frame(struct link *l, const struct wire_header *h, const uint8_t *payload, struct diag *d)

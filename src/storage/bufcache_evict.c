@@ -24,7 +24,8 @@ static void move_to(struct part *p, struct bent *e, bool hot)
 
 static bool is_unused(const struct bent *e)
 {
-    return gcs_holder_idle(&e->h) && e->ncopies == 0 && list_empty(&e->waiters) && e->first_lsn == BUF_LSN_NONE;
+    const bool clean = e->first_lsn == BUF_LSN_NONE || MUTATED("R5_evict");
+    return gcs_holder_may_evict(&e->h) && e->ncopies == 0 && list_empty(&e->waiters) && clean;
 }
 
 /* Gives the frame back; the entry goes too, unless a past image keeps it. */
@@ -33,6 +34,8 @@ static bool evict(struct bufcache *bc, struct part *p, struct bent *e)
     if (bc->opt.gcs != NULL && e->h.mode != GCS_N && !buf__gcs_evict(bc, e))
         return false;
     e->h.valid = false;
+    if (MUTATED("R5_evict"))
+        buf__clear_dirty(bc, p, e);
     buf__settle(bc, p, e);
     atomic_fetch_add_explicit(&bc->evictions, 1, memory_order_relaxed);
     return true;

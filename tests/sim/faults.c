@@ -75,15 +75,17 @@ static void faults_fiber(void *arg)
         rt_sleep(any_of(f->restless ? RT_MS(20) : RT_MS(250)));
         if (f->stop || w->deaths_expected)
             continue;
+        if (f->restless && one_in(2)) {
+            isolate_for_a_while(w);
+            continue;
+        }
         switch (any_of(5)) {
         case 0:
             if (f->breaks)
                 break_some(w);
             break;
         case 1:
-            if (f->restless && one_in(2))
-                isolate_for_a_while(w);
-            else if (f->partitions)
+            if (f->partitions)
                 cut_for_a_while(w);
             break;
         case 2:
@@ -107,7 +109,7 @@ static void checkpoints_fiber(void *arg)
     struct faults *f = arg;
     struct world *w = f->w;
     while (!f->stop) {
-        rt_sleep(any_of(f->restless ? RT_MS(15) : RT_MS(60)));
+        rt_sleep(any_of(f->restless ? RT_MS(40) : RT_MS(60)));
         const uint32_t no = world_random_up(w);
         struct pg_client *pg = f->stop || no == 0 ? NULL : world_try_connect(w, no);
         struct pg_result r;
@@ -121,9 +123,10 @@ static void checkpoints_fiber(void *arg)
 void faults_start(struct faults *f)
 {
     f->stop = false;
-    f->running = 1 + f->checkpoints;
+    const uint32_t checkpoints = f->restless ? f->w->nodes : f->checkpoints;
+    f->running = 1 + checkpoints;
     sim_spawn_test(f->w->sim, faults_fiber, f);
-    if (f->checkpoints)
+    for (uint32_t i = 0; i < checkpoints; i++)
         sim_spawn_test(f->w->sim, checkpoints_fiber, f);
 }
 

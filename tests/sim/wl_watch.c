@@ -7,6 +7,10 @@
  * begins later on any node. Two rows of a pair are equal in each snapshot, and
  * a snapshot shows the same for as long as it lives; on the last node nobody
  * writes, so nothing there may take a snapshot away.
+ *
+ * In half of the runs one client changes all rows of a table in each
+ * statement: its node's clock runs far ahead of the others'. All its rows show
+ * the same.
  */
 #include "workload.h"
 
@@ -14,9 +18,10 @@
 #include <stdlib.h>
 
 #define PAIRS_MAX 6u
-#define PAD_BYTES 1800u /* a few rows a block */
-#define LOOKS_MAX 16u
-#define LOOKS_PERIOD_NS RT_MS(16)
+#define PAD_BYTES 5000u /* each row has a block of its own */
+#define CHURN_ROWS 200u
+#define LOOKS_MAX 24u
+#define LOOKS_PERIOD_NS RT_MS(8)
 
 struct pair {
     struct watch *t;
@@ -31,6 +36,7 @@ struct watch {
     struct world *w;
     uint32_t pairs, watchers;
     uint32_t next_watcher;
+    uint32_t churner; /* its node; 0: none */
     uint32_t looks; /* of clients with a single statement, under way */
     const struct pg_client *patient; /* on the node that writes nothing */
     struct pair pair[PAIRS_MAX];
@@ -42,6 +48,7 @@ static void *watch_open(struct world *w)
     t->w = w;
     t->pairs = (uint32_t)between(2, PAIRS_MAX);
     t->watchers = (uint32_t)between(w->nodes, 2 * w->nodes);
+    t->churner = one_in(2) ? 1 + (uint32_t)any_of(w->nodes > 1 ? w->nodes - 1 : 1) : 0;
     for (uint32_t i = 0; i < t->pairs; i++) {
         t->pair[i] = (struct pair){ .t = t, .no = i };
         (void)PUSH(t->pair[i].rolled_back, t->pair[i].nrolled_back, t->pair[i].rolled_back_cap);
@@ -56,6 +63,8 @@ static void watch_setup(void *self, struct pg_client *pg)
     must(t->w, pg, &r, "CREATE TABLE watched (id int PRIMARY KEY, n int NOT NULL, pad text)");
     for (uint32_t i = 0; i < 2 * t->pairs; i++)
         must(t->w, pg, &r, "INSERT INTO watched VALUES (%u, 0, repeat('x', %u))", i, PAD_BYTES);
+    must(t->w, pg, &r, "CREATE TABLE churned (id int PRIMARY KEY, n int NOT NULL)");
+    must(t->w, pg, &r, "INSERT INTO churned SELECT g, 0 FROM generate_series(1, %u) g", CHURN_ROWS);
 }
 
 /* A small transaction table takes snapshots away where the node itself writes; never elsewhere (R9). */
@@ -111,6 +120,19 @@ static void watch_writer(void *arg)
             raise_pair(p, pg);
             if (one_in(4))
                 rt_sleep(any_of(RT_MS(4)));
+        }
+}
+
+static void watch_churner(void *arg)
+{
+    struct watch *t = arg;
+    struct world *w = t->w;
+    struct pg_result r;
+    for (struct pg_client *pg; (pg = world_connect_to(w, t->churner)) != NULL; pg_close(pg))
+        while (!w->stop_clients && !pg_is_lost(pg)) {
+            pg_query(pg, &r, "UPDATE churned SET n = n + 1");
+            (void)fine(t, &r, pg, "UPDATE churned");
+            rt_sleep(any_of(RT_MS(8)));
         }
 }
 
@@ -173,6 +195,17 @@ static bool watch_pair(struct pair *p, struct pg_client *pg)
         return false;
     judge(p, n, floor, "in a statement");
     return true;
+}
+
+static void watch_churned(struct watch *t, struct pg_client *pg)
+{
+    struct pg_result r;
+    pg_query(pg, &r, "SELECT min(n), max(n), count(*) FROM churned");
+    if (!fine(t, &r, pg, "SELECT FROM churned"))
+        return;
+    if (pg_int(&r, 0, 0) != pg_int(&r, 0, 1) || pg_int(&r, 0, 2) != CHURN_ROWS)
+        world_fail(t->w, "one statement sees %" PRId64 " rows with numbers from %" PRId64 " to %" PRId64 ", not %u of one number", pg_int(&r, 0, 2),
+                   pg_int(&r, 0, 0), pg_int(&r, 0, 1), CHURN_ROWS);
 }
 
 /* Row by row in one snapshot. */
@@ -238,7 +271,9 @@ static void look_once(void *arg)
 {
     struct watch *t = arg;
     struct pg_client *pg = world_try_connect(t->w, 1 + (uint32_t)any_of(t->w->nodes));
-    if (pg != NULL)
+    if (pg != NULL && t->churner != 0 && one_in(4))
+        watch_churned(t, pg);
+    else if (pg != NULL)
         watch_row(any_pair(t), pg);
     pg_close(pg);
     t->looks--;
@@ -263,6 +298,8 @@ static void watch_start(void *self)
     for (uint32_t i = 0; i < t->watchers; i++)
         world_client(t->w, watch_watcher, t);
     world_client(t->w, watch_looks, t);
+    if (t->churner != 0)
+        world_client(t->w, watch_churner, t);
     if (t->w->nodes > 1)
         world_client(t->w, watch_patient, t);
 }
@@ -273,6 +310,8 @@ static void watch_check(void *self, struct pg_client *pg, bool last)
     for (uint32_t i = 0; i < t->pairs; i++)
         if (!watch_pair(&t->pair[i], pg))
             world_fail(t->w, "the pairs cannot be read");
+    watch_churned(t, pg);
+    check_index_agrees(t->w, pg, "churned", "count(*), sum(id), sum(n)", "id >= 0");
     check_index_agrees(t->w, pg, "watched", "count(*), sum(id), sum(n)", "id >= 0");
 }
 
