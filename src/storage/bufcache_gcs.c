@@ -289,7 +289,7 @@ static enum err disk_version(void *arg, struct dba dba, scn_t *ret, struct diag 
 /* R2: whoever reads the copy at s misses no change that commits at or below s: this node commits above s from here on. */
 static void ship_copy(struct bufcache *bc, struct bent *e, const struct buf_copy_ask *ask)
 {
-    if (!MUTATED("R2_copy"))
+    if (!MUTATED("R2") && !MUTATED("R2_copy"))
         scn_raise(bc->opt.scn, ask->s);
     rt_spin_lock(&e->hint);
     gcs_answer_copy(bc->opt.gcs, e->pin.dba, ask->node, ask->token, ask->epoch, e->pin.data);

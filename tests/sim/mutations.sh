@@ -4,45 +4,40 @@
 #
 #     tests/sim/mutations.sh BUILD_DIR [SEEDS] [RULE...]
 #
-# A rule whose loss the simulation cannot see (yet) is kept by the unit test
-# named beside it. docs/TESTING.md has the table.
+# Rules whose loss the simulation cannot see are not listed: unit tests keep
+# them (meson test --suite mutation). docs/TESTING.md says which, and why.
 set -u
 build=${1:?usage: mutations.sh BUILD_DIR [SEEDS] [RULE...]}
 seeds=${2:-60}
 shift
 [ $# -gt 0 ] && shift
 
-# rule, workload that shows its loss soonest ("-": the seed's own), options
+# rule, and how its loss shows soonest
 rules='
-R2 append
-R3 append
-R3_acks append
-R4 append
-R5 -
-R5_dirty -
-R5_evict bulk
-R6 bulk
-R7 -
-R7_recovery -
-R9 -
-R12 unique
-R13 -
-R13_version -
-R13_ship -
-R14 -
-R14_clear -
-R14_down -
-R15 -
+R2_copy   --workload watch
+R3        --workload watch
+R3_acks   --workload watch --restless
+R4        --workload watch --restless
+R5        --workload bulk --restless
+R5_dirty
+R5_evict
+R6        --workload bulk
+R7        --workload append
+R9        --workload watch
+R12       --workload unique
+R13       --workload watch --restless
+R14
+R14_clear
+R14_down
+R15       --workload bulk --restless
 '
 missed=0
-echo "$rules" | { while read -r rule workload; do
+echo "$rules" | { while read -r rule how; do
     [ -n "$rule" ] || continue
     if [ $# -gt 0 ]; then
         case " $* " in *" $rule "*) ;; *) continue ;; esac
     fi
-    options="--seeds 1-$seeds --jobs 2 --limit 30 --expect-failure"
-    [ "$workload" = - ] || options="$options --workload $workload"
-    out=$(RUSTYDB_MUTATE=$rule "$build/tests/sim/sim_run" $options 2>&1)
+    out=$(RUSTYDB_MUTATE=$rule "$build/tests/sim/sim_run" --seeds "1-$seeds" --jobs 2 --limit 30 --expect-failure $how 2>&1)
     if [ $? -eq 0 ]; then
         printf '%-12s caught: %s\n' "$rule" "$(printf '%s\n' "$out" | grep -m1 '^FAILED\|^panic\|Assertion\|^seed .* FAILED')"
     else
