@@ -131,8 +131,9 @@ struct interconnect {
     struct rt_listener *listener;
     struct fiber *acceptor, *keeper;
     struct rt_channel *wake_keeper; /* capacity 1 */
+    struct rt_mutex peers; /* taken by who adds or removes one: several fibers find the same new node */
     struct rt_spin spin;
-    bool closing; /* spin */
+    bool closing; /* spin; and, to be set, peers: no peer is added afterwards */
     struct list removed; /* spin: peers whose fibers are ending */
     bool reaping; /* spin: one of them is being freed */
     struct rt_conn *handshakes[IC_HANDSHAKES_MAX]; /* spin: connections that are not yet anybody's */

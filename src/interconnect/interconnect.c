@@ -128,17 +128,24 @@ static enum err start_links(struct interconnect *ic, struct peer *p, struct diag
     return ERR_OK;
 }
 
-enum err ic_peer_add(struct interconnect *ic, struct ic_peer_id id, const char *address, struct diag *d)
+static bool is_closing(struct interconnect *ic)
 {
-    assert(id.node >= 1);
-    assert(id.node <= NODES_MAX);
-    assert(id.node != ic->opt.self.node);
-    assert(id.incarnation != 0);
-    if (peer_is(ic, id))
-        return ERR_OK;
-    struct peer *old = take_peer(ic, id.node);
-    if (old != NULL)
-        unhook_peer(ic, old);
+    rt_spin_lock(&ic->spin);
+    const bool closing = ic->closing;
+    rt_spin_unlock(&ic->spin);
+    return closing;
+}
+
+static void drop_peer(struct interconnect *ic, node_no node)
+{
+    struct peer *p = take_peer(ic, node);
+    if (p != NULL)
+        unhook_peer(ic, p);
+}
+
+static enum err add_peer(struct interconnect *ic, struct ic_peer_id id, const char *address, struct diag *d)
+{
+    drop_peer(ic, id.node);
     struct peer *p = xcalloc(1, sizeof(*p));
     p->ic = ic;
     p->id = id;
@@ -155,13 +162,24 @@ enum err ic_peer_add(struct interconnect *ic, struct ic_peer_id id, const char *
     return ERR_OK;
 }
 
+enum err ic_peer_add(struct interconnect *ic, struct ic_peer_id id, const char *address, struct diag *d)
+{
+    assert(id.node >= 1);
+    assert(id.node <= NODES_MAX);
+    assert(id.node != ic->opt.self.node);
+    assert(id.incarnation != 0);
+    rt_mutex_lock(&ic->peers);
+    const enum err err = is_closing(ic) || peer_is(ic, id) ? ERR_OK : add_peer(ic, id, address, d);
+    rt_mutex_unlock(&ic->peers);
+    return err;
+}
+
 void ic_peer_remove(struct interconnect *ic, struct ic_peer_id id)
 {
-    if (!peer_is(ic, id))
-        return;
-    struct peer *p = take_peer(ic, id.node);
-    if (p != NULL)
-        unhook_peer(ic, p);
+    rt_mutex_lock(&ic->peers);
+    if (peer_is(ic, id))
+        drop_peer(ic, id.node);
+    rt_mutex_unlock(&ic->peers);
 }
 
 bool ic_peer_is_up(const struct interconnect *ic_, node_no node)
@@ -313,11 +331,8 @@ static void say_goodbye(struct interconnect *ic)
 
 static void stop_peers(struct interconnect *ic)
 {
-    for (unsigned n = 1; n <= NODES_MAX; n++) {
-        struct peer *p = take_peer(ic, (node_no)n);
-        if (p != NULL)
-            unhook_peer(ic, p);
-    }
+    for (unsigned n = 1; n <= NODES_MAX; n++)
+        drop_peer(ic, (node_no)n);
     for (bool busy = ic->keeper != NULL; busy;) {
         rt_spin_lock(&ic->spin);
         busy = !list_empty(&ic->removed) || ic->reaping;
@@ -328,11 +343,20 @@ static void stop_peers(struct interconnect *ic)
     }
 }
 
+/* No handshake and no peer begins from now on. */
+static void set_closing(struct interconnect *ic)
+{
+    rt_mutex_lock(&ic->peers);
+    rt_spin_lock(&ic->spin);
+    ic->closing = true;
+    rt_spin_unlock(&ic->spin);
+    rt_mutex_unlock(&ic->peers);
+}
+
 static void stop_handshakes(struct interconnect *ic)
 {
     for (bool busy = true; busy;) {
         rt_spin_lock(&ic->spin);
-        ic->closing = true;
         for (uint32_t i = 0; i < IC_HANDSHAKES_MAX; i++)
             if (ic->handshakes[i] != NULL)
                 rt_conn_shutdown(ic->handshakes[i]);
@@ -368,6 +392,7 @@ void ic_close(struct interconnect *ic)
     if (ic->acceptor != NULL)
         rt_join(ic->acceptor);
     say_goodbye(ic);
+    set_closing(ic);
     stop_handshakes(ic);
     stop_peers(ic);
     stop_self(ic);

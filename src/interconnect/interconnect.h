@@ -73,9 +73,9 @@ void ic_set_handler(struct interconnect *ic, enum ic_kind kind, ic_handler *fn, 
 /* The handler of a kind whose service opens later, and that may be lost until then. */
 void ic_ignore(void *arg, const struct ic_message *m);
 
-/* Keep sessions to this incarnation at this address: connects, authenticates, reconnects with back-off until ic_peer_remove(). */
-enum err ic_peer_add(struct interconnect *ic, struct ic_peer_id peer, const char *address, struct diag *d) MUST_CHECK;
-void ic_peer_remove(struct interconnect *ic, struct ic_peer_id peer);
+/* Keep sessions to this incarnation at this address: connects, authenticates, reconnects with back-off until ic_peer_remove(). From any fiber; does nothing once the interconnect closes. */
+enum err ic_peer_add(struct interconnect *ic, struct ic_peer_id peer, const char *address, struct diag *d) MAY_YIELD MUST_CHECK;
+void ic_peer_remove(struct interconnect *ic, struct ic_peer_id peer) MAY_YIELD;
 bool ic_peer_is_up(const struct interconnect *ic, node_no node);
 bool ic_peer_has_ended(const struct interconnect *ic, struct ic_peer_id peer); /* its session is over, or there is none */
 

@@ -200,9 +200,52 @@ static void exactly_once_over_uring(void **state)
     run_on(RT_URING);
 }
 
+/* ---- several fibers find the same new peer ------------------------------------ */
+
+#define FINDERS 6u
+#define FINDS 300u
+
+static void finder_main(void *arg)
+{
+    struct node *n = arg;
+    struct diag d;
+    for (uint32_t i = 0; i < FINDS; i++) {
+        const struct ic_peer_id id = { 2 + i % 2, 600 + i / 8 };
+        if (ic_peer_add(n->ic, id, "127.0.0.1:9", &d) != ERR_OK)
+            panic("%s", d.message);
+        if (i % 5 == 0)
+            ic_peer_remove(n->ic, id);
+        rt_yield();
+    }
+}
+
+/* A peer that was added twice at once, or while the interconnect closes, would keep its fibers for ever: rt_run() would not end. */
+static void finders_main(void *arg)
+{
+    struct node n = { .number = 1 };
+    struct fiber *f[FINDERS];
+    open_node(&n);
+    for (uint32_t i = 0; i < FINDERS; i++) {
+        const struct rt_spawn_options opt = { .name = "finder", .worker = i % rt_workers(), .prio = RT_PRIO_NORMAL };
+        f[i] = rt_spawn(&opt, finder_main, &n);
+        assert(f[i] != NULL);
+    }
+    for (uint32_t i = 0; i < FINDERS; i++)
+        rt_join(f[i]);
+    ic_close(n.ic);
+}
+
+static void peers_found_by_several_fibers(void **state)
+{
+    const struct rt_options opt = { .backend = RT_EPOLL, .workers = 2, .spin_us = 20 };
+    struct diag d;
+    assert_int_equal(rt_run(&opt, finders_main, NULL, &d), ERR_OK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(peers_found_by_several_fibers),
         cmocka_unit_test(exactly_once_over_epoll),
         cmocka_unit_test(exactly_once_over_uring),
     };
