@@ -481,18 +481,21 @@ static enum err ent_load(struct bent *e, struct diag *d)
     if (err)
         return err;
     const scn_t version = block_scn(e->pin.data);
-    if (version < e->h.version)
-        return diag_set(d, ERR_CORRUPT, "block %u of file %u on disk has version %" PRIu64 ", but version %" PRIu64 " had been written", dba_block(e->pin.dba),
-                        dba_file(e->pin.dba), version, e->h.version);
     if (bc->opt.scn != NULL)
         scn_raise(bc->opt.scn, version);
     atomic_fetch_add_explicit(&bc->disk_reads, 1, memory_order_relaxed);
 
     struct part *p = buf__part(bc, e->pin.dba);
-    rt_spin_lock(p->lock);
-    e->h.version = version;
-    e->h.valid = true;
+    rt_spin_lock(p->lock); /* a grant for another fiber's request may come while this one reads */
+    const scn_t least = e->h.version;
+    if (version >= least) {
+        e->h.version = version;
+        e->h.valid = true;
+    }
     part_unlock(p);
+    if (version < least)
+        return diag_set(d, ERR_CORRUPT, "block %u of file %u on disk has version %" PRIu64 ", but version %" PRIu64 " had been written", dba_block(e->pin.dba),
+                        dba_file(e->pin.dba), version, least);
     return ERR_OK;
 }
 
