@@ -19,7 +19,7 @@ SLOWEST_SHOWN = 12
 OUTPUT_LINES_SHOWN = 40
 
 # Tests with real threads: what the thread sanitizer is for. The simulation runs everything in one thread.
-THREADED_TESTS = ['rt/fibers', 'rt/io', 'rt/sync', 'redo/threads', 'storage/*', 'interconnect/real', 'cluster/real', 'gcs/nodes', 'server/*']
+THREADED_TESTS = ['rt/fibers', 'rt/io', 'rt/sync', 'redo/threads', 'storage/*', 'interconnect/real', 'cluster/real', 'gcs/threads', 'server/*']
 
 GOOD = ('OK', 'EXPECTEDFAIL')
 
@@ -258,7 +258,7 @@ def part_sim():
 def part_process():
     """SQL, crash and cluster tests against real processes, one at a time; and every suite that no other part runs."""
     if build('release'):
-        elsewhere = {'unit', 'fuzz', 'mutation', 'sim'}
+        elsewhere = {'unit', 'fuzz', 'mutation', 'sim', 'threads'}
         run_meson('release', [t for t in meson_tests('release') if not suites_of(t) & elsewhere], processes=1)
 
 
