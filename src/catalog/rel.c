@@ -341,8 +341,8 @@ enum err rel_index_each(struct catalog *c, const struct snapshot *s, const struc
         if (err || got == 0)
             break;
         for (uint32_t i = 0; i < got && !err; i++) {
-            union datum *row_v;
-            bool *row_null, found;
+            union datum *row_v = NULL;
+            bool *row_null = NULL, found;
             err = fetch_if_current(c, s, def, ix, &entry[i], arena, &row_v, &row_null, &found, d);
             if (!err && found)
                 err = fn(arg, &(struct rel_row){ entry[i].rowid, row_v, row_null }, d);
