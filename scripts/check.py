@@ -199,9 +199,23 @@ def part_threads():
     build_and_run('tsan', lambda t: any(fnmatch.fnmatch(t['name'], p) for p in THREADED_TESTS))
 
 
+def check_switches():
+    """Every switch takes something out, and a mutation test names it."""
+    began = time.monotonic()
+    with open(os.path.join(ROOT, 'src/base/mutate.h')) as f:
+        rules = re.findall(r'^ +X\((R\w+),', f.read(), re.M)
+    _, used = run(['grep', '-rhoE', r'MUTATED\("R\w+"\)', 'src', '--include=*.[ch]'], 60)
+    tested = {t['env'].get('RUSTYDB_MUTATE') for t in meson_tests('mutations') if 'mutation' in suites_of(t)}
+    for rule in rules:
+        if 'MUTATED("%s")' % rule not in used or rule not in tested:
+            totals.bad('%s has a place in the code and a mutation test' % rule, 0, "grep -rn '\"%s\"' src; grep -rn %s tests" % (rule, rule))
+    totals.ok('each rule that can be taken out has a test', time.monotonic() - began)
+
+
 def part_mutations():
     """Rules taken out one by one: some test has to notice."""
     build_and_run('mutations', lambda t: 'mutation' in suites_of(t))
+    check_switches()
     script = 'tests/sim/mutations.sh'
     if not os.path.exists(os.path.join(ROOT, script)) or not build('mutations', ['tests/sim/sim_run']):
         return

@@ -14,22 +14,19 @@ shift
 
 # rule, and how its loss shows soonest
 rules='
-R2_copy   --workload watch
 R3        --workload watch
 R3_acks   --workload watch --restless
 R4        --workload watch --restless
-R5        --workload bulk --restless
 R5_dirty
 R5_evict
 R6        --workload bulk
 R7        --workload append
 R9        --workload watch
 R12       --workload unique
-R13       --workload watch --restless
+R13
 R14
 R14_clear
 R14_down
-R15       --workload bulk --restless
 '
 missed=0
 echo "$rules" | { while read -r rule how; do
