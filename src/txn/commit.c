@@ -419,9 +419,10 @@ void txn_peer_scn(struct txn_sys *ts, node_no node, scn_t scn)
 
 void txn_peer_watermark(struct txn_sys *ts, node_no node, scn_t watermark)
 {
-    if (node == 0 || node > NODES_MAX || node == ts->opt.self || ts->peer[node].thread == 0)
+    const uint16_t thread = node != 0 && node <= NODES_MAX && node != ts->opt.self ? atomic_load(&ts->peer[node].thread) : 0;
+    if (thread == 0)
         return;
-    _Atomic scn_t *w = &ts->thread[ts->peer[node].thread].watermark;
+    _Atomic scn_t *w = &ts->thread[thread].watermark;
     scn_t have = atomic_load_explicit(w, memory_order_relaxed);
     while (have < watermark && !atomic_compare_exchange_weak(w, &have, watermark))
         ;

@@ -108,7 +108,7 @@ struct undo_extent {
 struct peer {
     bool member; /* commit_spin */
     incarnation_t incarnation; /* commit_spin */
-    uint16_t thread; /* commit_spin */
+    _Atomic uint16_t thread; /* written under commit_spin; 0: not a member */
     uint64_t acked_batch; /* commit_spin */
     _Atomic scn_t scn; /* highest seen from it */
     _Atomic scn_t oldest; /* its promise */
