@@ -257,4 +257,47 @@ def ddl_everywhere(server, cli):
         c.check()
 
 
-TESTS = {f.__name__: f for f in (create_and_status, stop_through_sql, visible_at_once, cancel_elsewhere, starting_up, join_and_leave, all_stop_and_start, ddl_everywhere)}
+def everything_at_once(server, cli):
+    """For the thread sanitizer: all kinds of work on all nodes, whose workers are real threads. Its reports are the exit status, too."""
+    seconds = 5
+    statements = ('CREATE TABLE t%d (a integer PRIMARY KEY, b text)', "INSERT INTO t%d SELECT aid, repeat('x', aid %% 4000) FROM pgbench_accounts WHERE aid <= 300",
+                  'CREATE INDEX ON t%d (b)', 'UPDATE t%d SET b = b || b WHERE a %% 7 = 0', 'DELETE FROM t%d WHERE a %% 3 = 0', 'SELECT count(*) FROM t%d',
+                  'ALTER TABLE t%d ADD COLUMN c integer DEFAULT 3', 'VACUUM t%d', 'DROP TABLE t%d')
+    failed = []
+
+    def define(node):
+        try:
+            with node.connect(timeout=120) as k:
+                until = time.monotonic() + seconds
+                while time.monotonic() < until:
+                    for s in statements:
+                        k.query(s % node.number)
+        except Exception as e:
+            failed.append('%s: %r' % (node.name, e))
+
+    with Cluster(server, cli) as c:
+        try:
+            c.create()
+            c.start()
+            pgbench(c.nodes[0], '-i', '-q', '-s', '1')
+            for script, mode in (('tpcb-like', 'prepared'), ('select-only', 'simple'), ('simple-update', 'extended')):
+                load = [pgbench(n, '-n', '-b', script, '-M', mode, '-c', '4', '-T', str(seconds), '--max-tries=1000', wait=False) for n in c.nodes]
+                for p in load:
+                    output, _ = p.communicate(timeout=180)
+                    must_equal(p.returncode, 0, 'exit status of pgbench, which says:\n%s' % output)
+            sessions = [threading.Thread(target=define, args=(n,), daemon=True) for n in c.nodes]
+            for t in sessions:
+                t.start()
+            for t in sessions:
+                t.join(120)
+            must(not failed and not any(t.is_alive() for t in sessions), 'sessions failed: %s', failed)
+            c.stop()
+        finally:
+            for n in c.nodes:
+                report = n.log().find('WARNING: ThreadSanitizer')
+                must(report < 0, '%s: %s', n.name, n.log()[report:report + 6000])
+        c.check()
+
+
+TESTS = {f.__name__: f for f in (create_and_status, stop_through_sql, visible_at_once, cancel_elsewhere, starting_up, join_and_leave, all_stop_and_start, ddl_everywhere,
+                                 everything_at_once)}
