@@ -214,7 +214,7 @@ enum err session_simple_query(struct session *s, const char *sql, size_t len, st
 
 /* ---- extended query ------------------------------------------------------------------------- */
 
-static struct prepared *find_prepared(struct session *s, const char *name)
+struct prepared *session__find_prepared(struct session *s, const char *name)
 {
     LIST_FOREACH(it, &s->prepared)
         if (strcmp(LIST_ENTRY(it, struct prepared, link)->name, name) == 0)
@@ -232,7 +232,7 @@ static struct portal *find_portal(struct session *s, const char *name)
 
 void session_close_statement(struct session *s, const char *name)
 {
-    struct prepared *p = find_prepared(s, name);
+    struct prepared *p = session__find_prepared(s, name);
     if (!p)
         return;
     list_remove(&p->link);
@@ -267,7 +267,7 @@ static enum err parse_one(struct session *s, const char *name, const char *sql, 
 {
     if (*name == 0)
         session_close_statement(s, "");
-    else if (find_prepared(s, name))
+    else if (session__find_prepared(s, name))
         return diag_set(d, ERR_DUPLICATE_STATEMENT, "prepared statement \"%s\" already exists", name);
     struct arena *arena = arena_new("prepared statement", 0);
     struct ast *ast;
@@ -342,7 +342,7 @@ static enum err set_formats(struct portal *po, const int16_t *formats, uint32_t 
 static enum err bind(struct session *s, const char *name, const char *stmt, const struct session_param *params, uint32_t nparams,
                      const int16_t *formats, uint32_t nformats, struct diag *d)
 {
-    struct prepared *p = find_prepared(s, stmt);
+    struct prepared *p = session__find_prepared(s, stmt);
     if (!p)
         return *stmt ? diag_set(d, ERR_STATEMENT_NAME, "prepared statement \"%s\" does not exist", stmt)
                      : diag_set(d, ERR_STATEMENT_NAME, "unnamed prepared statement does not exist");
@@ -387,7 +387,7 @@ static bool gives_rows(const struct prepared *p)
 enum err session_describe_statement(struct session *s, const char *name, const oid_t **ret_params, uint32_t *ret_nparams,
                                     const struct result_column **ret_cols, uint32_t *ret_ncols, struct diag *d)
 {
-    const struct prepared *p = find_prepared(s, name);
+    const struct prepared *p = session__find_prepared(s, name);
     if (!p) {
         session__statement_failed(s);
         return *name ? diag_set(d, ERR_STATEMENT_NAME, "prepared statement \"%s\" does not exist", name)

@@ -147,6 +147,7 @@ enum txn_isolation session__isolation(const char *value);
 
 enum err session__prepare(struct session *s, const char *name, struct ast *ast, const struct ast_stmt *stmt, struct arena *arena, bool owns_arena,
                           const oid_t *types, uint32_t ntypes, struct prepared **ret, struct diag *d) MAY_YIELD MUST_CHECK;
+struct prepared *session__find_prepared(struct session *s, const char *name); /* NULL: there is none */
 void session__prepared_unref(struct session *s, struct prepared *p);
 /* Locks the plan's tables; makes it again if a definition has changed. */
 enum err session__fresh_plan(struct session *s, struct prepared *p, struct diag *d) MAY_YIELD MUST_CHECK;

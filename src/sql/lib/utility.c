@@ -171,14 +171,6 @@ static enum err discard(struct session *s, const char *what, struct diag *d)
 
 /* ---- PREPARE, EXECUTE ------------------------------------------------------------------ */
 
-static struct prepared *find_prepared(struct session *s, const char *name)
-{
-    LIST_FOREACH(it, &s->prepared)
-        if (strcmp(LIST_ENTRY(it, struct prepared, link)->name, name) == 0)
-            return LIST_ENTRY(it, struct prepared, link);
-    return NULL;
-}
-
 /* The same statement in another parse of its text. */
 static const struct ast_stmt *prepared_stmt_of(const struct ast *ast, const struct ast_prepare *pr, const struct ast *again)
 {
@@ -191,7 +183,7 @@ static const struct ast_stmt *prepared_stmt_of(const struct ast *ast, const stru
 /* The text is parsed again into an arena of its own: this statement's goes away. */
 static enum err prepare(struct session *s, const struct ast *ast, const struct ast_prepare *pr, struct diag *d)
 {
-    if (find_prepared(s, pr->name))
+    if (session__find_prepared(s, pr->name))
         return diag_set(d, ERR_DUPLICATE_STATEMENT, "prepared statement \"%s\" already exists", pr->name);
     enum err err = session__need_txn(s, d);
     oid_t *types = ARENA_ARRAY(s->arena, oid_t, pr->ntypes + 1);
@@ -219,7 +211,7 @@ static enum err prepare(struct session *s, const struct ast *ast, const struct a
 static enum err execute(struct session *s, struct prepared *exec, bool describe, char *tag, size_t tag_size, struct diag *d)
 {
     const struct ast_execute *ex = exec->stmt->execute;
-    struct prepared *p = find_prepared(s, ex->name);
+    struct prepared *p = session__find_prepared(s, ex->name);
     if (!p)
         return diag_set(d, ERR_STATEMENT_NAME, "prepared statement \"%s\" does not exist", ex->name);
     if (ex->args.n != p->nparams) {
@@ -254,7 +246,7 @@ static enum err deallocate(struct session *s, const char *name, struct diag *d)
         }
         return ERR_OK;
     }
-    struct prepared *p = find_prepared(s, name);
+    struct prepared *p = session__find_prepared(s, name);
     if (!p)
         return diag_set(d, ERR_STATEMENT_NAME, "prepared statement \"%s\" does not exist", name);
     list_remove(&p->link);
