@@ -310,6 +310,7 @@ struct fiber *rt__spawn_on(struct worker *w, const struct rt_spawn_options *opt,
     list_init(&f->run_link);
     list_init(&f->wait_link);
     list_init(&f->all_link);
+    list_init(&f->late_link);
     atomic_fetch_add(&h->fibers, 1);
     atomic_fetch_add(&w->fibers, 1);
     if (w->sim != NULL)

@@ -57,6 +57,7 @@ struct fiber {
     struct list run_link; /* in a run queue of its worker */
     struct list wait_link; /* in the wait queue of an object, under that object's spin */
     struct list all_link; /* simulation: all fibers of the worker */
+    struct list late_link; /* simulation: its timer fired during a pause of its host; something else may wake it before the pause ends */
     struct fiber *remote_next; /* in worker.remote */
     struct worker *worker; /* for life */
     enum rt_prio prio;

@@ -221,7 +221,7 @@ static void fire_due(struct sim *s)
     for (struct fiber *f; (f = rt__timers_pop_due(&s->timers, s->now)) != NULL;) {
         struct sim_host *h = sim__host_of(f->worker);
         if (h->paused)
-            list_push_back(&h->late_timers, &f->run_link);
+            list_push_back(&h->late_timers, &f->late_link);
         else
             rt__fire_timer(f);
     }
@@ -375,12 +375,8 @@ static void host_drop(struct sim *s, struct sim_host *h, bool power_loss)
         sim_worker(w)->interrupted = NULL;
         while (!list_empty(&w->all)) {
             struct fiber *f = LIST_ENTRY(w->all.next, struct fiber, all_link);
-            /* its timer may have fired during a pause: then run_link is in late_timers, not in a run queue */
-            bool late = false;
-            LIST_FOREACH(l, &h->late_timers)
-                late |= l == &f->run_link;
-            if (late)
-                list_remove(&f->run_link);
+            if (list_linked(&f->late_link))
+                list_remove(&f->late_link);
             rt__drop(f);
         }
         assert(w->runnable_count == 0);
@@ -475,7 +471,7 @@ void sim_pause_host(struct sim *s, uint32_t host, bool paused)
     if (paused)
         return;
     for (struct list *l; (l = list_pop_front(&h->late_timers)) != NULL;)
-        rt__fire_timer(LIST_ENTRY(l, struct fiber, run_link));
+        rt__fire_timer(LIST_ENTRY(l, struct fiber, late_link)); /* nothing, where it was woken: none of the host has run since */
 }
 
 uint64_t sim_steps(const struct sim *s)

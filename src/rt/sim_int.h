@@ -30,7 +30,7 @@ struct sim_host {
     uint64_t clock_base, shown_base; /* true time; what was shown then */
     bool paused;
     uint64_t random[4];
-    struct list late_timers; /* fibers (run_link) whose timer fired while the host was paused */
+    struct list late_timers; /* fibers (late_link) whose timer fired while the host was paused */
     struct list handles; /* open files */
     struct list listeners;
     struct list allocations; /* of rt_alloc_aligned() */
