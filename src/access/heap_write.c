@@ -17,7 +17,7 @@ enum verdict {
     JUDGE_SELF,
     JUDGE_WAIT, /* for the end of transaction `xid` */
     JUDGE_STATUS, /* of `xid` is not known here */
-    JUDGE_BENEATH, /* a finished lock: the version beneath decides, and undo has it */
+    JUDGE_BENEATH, /* a finished lock, or one of this statement: the version beneath decides, and undo has it */
 };
 
 /* What was found out about the row between attempts. */
@@ -57,11 +57,13 @@ static enum verdict judge(struct write *x)
     case ROW_WRITER_UNKNOWN:
         return JUDGE_STATUS;
     case ROW_WRITER_SELF:
-        if (h->flags & ROW_LOCKED) /* judged when it was locked; nobody has been able to change it since */
-            return JUDGE_GO;
-        if (!txn_visible_fast(x->a->ts, s, h, &vis) || vis != ROW_VISIBLE)
+        /* a version under an earlier statement's lock is one that s sees */
+        if (txn_visible_fast(x->a->ts, s, h, &vis) && vis == ROW_VISIBLE)
+            return h->flags & ROW_DELETED ? JUDGE_GONE : JUDGE_GO;
+        if (!(h->flags & ROW_LOCKED))
             return JUDGE_SELF;
-        return h->flags & ROW_DELETED ? JUDGE_GONE : JUDGE_GO;
+        commit_scn = SCN_MAX; /* one of this statement may be on a newer version than what the change was computed from */
+        break;
     case ROW_WRITER_COMMITTED:
         break;
     }

@@ -152,6 +152,33 @@ def lost_update_is_prevented(a, b):
     must_equal(b.finish(), [('50',)], 'the newest version')
 
 
+def lock_and_update_in_one_statement(a, b):
+    """What a sub-query has locked may be newer than what the statement's own scan has seen."""
+    a.run('BEGIN')
+    a.run('UPDATE iso SET v = v + 1, u = 100 WHERE id = 1')
+    b.start('UPDATE iso SET v = v + 1, u = u + 1000 WHERE id = (SELECT id FROM iso WHERE id = 1 FOR UPDATE)')
+    must(b.blocked(), 'FOR UPDATE does not wait')
+    a.run('COMMIT')
+    must_equal(b.finish(), [], 'update')
+    must_equal(b.run('SELECT * FROM iso WHERE u = 1100'), [('1', '12', '1100')], 'both updates, by the unique key')
+    a.run('BEGIN')
+    a.run('UPDATE iso SET v = 0, u = 200 WHERE id = 2')
+    b.start('DELETE FROM iso WHERE id IN (SELECT id FROM iso WHERE id = 2 FOR UPDATE) RETURNING v')
+    must(b.blocked(), 'FOR UPDATE does not wait')
+    a.run('COMMIT')
+    must_equal(b.finish(), [('0',)], 'the newest version is deleted')
+    must_equal(b.run('INSERT INTO iso VALUES (2, 2, 200)'), [], 'its keys are free')
+
+
+def both_sides_of_a_join_locked(a, b):
+    a.run('BEGIN')
+    a.run('UPDATE iso SET v = 21 WHERE id = 1')
+    b.start('SELECT x.v, y.v FROM iso x JOIN iso y ON x.id = y.id WHERE x.id = 1 FOR UPDATE')
+    must(b.blocked(), 'FOR UPDATE does not wait')
+    a.run('COMMIT')
+    must_equal(b.finish(), [('21', '21')], 'the newest version on both sides')
+
+
 def for_update_rechecks(a, b):
     a.run('BEGIN')
     a.run('UPDATE iso SET v = 1000 WHERE id = 1')
@@ -349,7 +376,8 @@ def end_of_a_session_rolls_back(a, b):
 
 SCHEDULES = [
     read_committed_sees_commits, repeatable_read_keeps_its_snapshot, repeatable_read_conflict, repeatable_read_conflict_after_wait,
-    read_committed_update_rechecks, read_committed_delete_rechecks, lost_update_is_prevented, for_update_rechecks, nowait_and_skip_locked, deadlock,
+    read_committed_update_rechecks, read_committed_delete_rechecks, lost_update_is_prevented,
+    lock_and_update_in_one_statement, both_sides_of_a_join_locked, for_update_rechecks, nowait_and_skip_locked, deadlock,
     unique_race_committed, unique_race_rolled_back, unique_key_of_a_deleted_row, unique_key_moves, savepoint_releases_rows, own_changes_are_seen,
     write_skew_is_allowed_in_repeatable_read, write_skew_is_prevented_in_serializable, serializable_reads_are_stable,
     ddl_waits_and_is_seen, ddl_of_an_open_transaction_is_not_seen, cancel_ends_a_wait,
