@@ -137,7 +137,7 @@ static void start(struct host *h, lsn_t redo_start)
     if (sim_self() != NULL)
         snprintf(address, sizeof(address), "10.0.0.%u:5000", h->no);
     else
-        snprintf(address, sizeof(address), "127.0.0.1:%u", 27400 + h->no);
+        snprintf(address, sizeof(address), "127.0.0.1:0");
     h->log = log_new(name, LOG_INFO, print_log, NULL, h);
     make_folders(h);
     uint64_t incarnation;
