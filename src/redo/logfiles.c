@@ -349,7 +349,7 @@ enum err log_chain_open(const char *dir, uint16_t thread, lsn_t start, uint64_t 
     err = adopt_files(c, start, info, n, d);
     free(info);
     if (!err && c->first == NULL)
-        err = log_chain_grow(c, 0, d);
+        err = log_chain_grow(c, start, d);
     if (err) {
         log_chain_close(c);
         return err;

@@ -39,7 +39,8 @@ struct log_file {
 struct log_chain;
 
 /*
- * The chain that holds `start`. Creates its first file where there is none. Files with other contents become spare ones.
+ * The chain that holds `start`. Creates its first file where there is none. Files with other contents become spare ones; those that
+ * lie wholly before `start` are free, since the control file names it as checkpoint.
  * Used by one fiber at a time (the provider), but for log_chain_find() and log_chain_end(), which may run anywhere.
  */
 enum err log_chain_open(const char *dir, uint16_t thread, lsn_t start, uint64_t file_bytes, struct log_chain **ret, struct diag *d) MAY_YIELD MUST_CHECK;

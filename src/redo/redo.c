@@ -587,6 +587,7 @@ static enum err write_open_block(struct redo *r, struct diag *d)
     if (err)
         return diag_wrap(d, err, "opening redo thread %u", r->opt.thread);
     r->end = r->wanted = start + REDO_LOG_BLOCK;
+    r->checkpoint = start; /* so says the control file: on a full disk the files before it are what the rollback writes to */
     atomic_store(&r->durable, r->end);
     return ERR_OK;
 }

@@ -367,12 +367,70 @@ static void a_full_disk_fails_early_and_heals(void **state)
     free(st);
 }
 
+/*
+ * The next owner of a full disk's log: its control file names the start as checkpoint, so that the files behind it are room for the rollback
+ * of what the last owner left behind. No checkpoint of its own comes first: too little has been written for one.
+ */
+static void next_owner_of_full_disk(void *arg)
+{
+    struct story *st = arg;
+    struct diag d;
+    uint8_t *bytes = calloc(1, 50000);
+    struct redo_options opt = options(st);
+    CHECK_OK(rt_mkdir(DIR, &d), &d);
+    CHECK_OK(redo_open(&opt, &st->redo, &d), &d);
+    const struct redo_vector v = { .dba = dba_make(1, 5), .opcode = REDO_HEAP_INSERT, .nparts = 1, .part = { { bytes, 50000 } } };
+    lsn_t end = 0;
+    while (redo_reserve(st->redo, 50100, REDO_NORMAL, &d) == ERR_OK) {
+        (void)redo_append(st->redo, REDO_CHANGE, xid_make(1, 1), &v, 1, NULL, NULL, NULL, &end);
+        redo_unreserve(st->redo, 50100);
+    }
+    redo_close(st->redo);
+
+    opt.start = (end + REDO_LOG_BLOCK - 1) / REDO_LOG_BLOCK * REDO_LOG_BLOCK;
+    opt.incarnation++;
+    CHECK_OK(redo_open(&opt, &st->redo, &d), &d);
+    for (unsigned i = 0; i < (2u << 20) / 50000; i++) { /* hangs where nothing is free */
+        CHECK_OK(redo_reserve(st->redo, 50100, REDO_URGENT, &d), &d);
+        (void)redo_append(st->redo, REDO_CHANGE, xid_make(1, 1), &v, 1, NULL, NULL, NULL, &end);
+        redo_unreserve(st->redo, 50100);
+    }
+    redo_close(st->redo);
+
+    /* At the end of a file, with nothing ahead. */
+    opt.start = 2 * ((lsn_t)REDO_FILE_BYTES_MIN - REDO_LOG_BLOCK) + REDO_FILE_BYTES_MIN * 10;
+    opt.incarnation++;
+    CHECK_OK(redo_open(&opt, &st->redo, &d), &d);
+    redo_close(st->redo);
+    free(bytes);
+    st->opened = true;
+}
+
+static void next_full_disk_story(void *arg)
+{
+    struct story *st = arg;
+    sim_host_start(sim_self(), 1, next_owner_of_full_disk, st);
+    for (int i = 0; !st->opened; i++) {
+        rt_sleep(RT_MS(10));
+        CHECK(i < 3000);
+    }
+}
+
+static void a_full_disk_does_not_keep_the_next_owner_out(void **state)
+{
+    struct story *st = calloc(1, sizeof(*st));
+    st->incarnation = 5;
+    simulate_with(1, false, 5u << 20, next_full_disk_story, st);
+    free(st);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_durable_is_read_back),
         cmocka_unit_test(damage_is_told_from_the_torn_tail),
         cmocka_unit_test(a_full_disk_fails_early_and_heals),
+        cmocka_unit_test(a_full_disk_does_not_keep_the_next_owner_out),
     };
     return cmocka_run_group_tests_name("redo/log", tests, NULL, NULL);
 }
