@@ -102,6 +102,9 @@ enum err heap_fetch(struct access *a, const struct snapshot *s, struct seg seg, 
 enum err heap_fetch_current(struct access *a, struct xid self, struct seg seg, struct rowid rowid, struct arena *arena,
                             struct heap_row *ret, enum row_writer *ret_writer, struct xid *ret_xid, bool *ret_deleted, struct diag *d) MAY_YIELD MUST_CHECK;
 
+/* When the newest version was committed, or a bound above; 0: it is not, or the row is gone. */
+enum err heap_commit_scn(struct access *a, struct xid self, struct seg seg, struct rowid rowid, scn_t *ret, struct diag *d) MAY_YIELD MUST_CHECK;
+
 /* Scan by morsels (ranges of blocks), so that one plan runs alone or on many workers. */
 struct heap_scan;
 enum err heap_scan_open(struct access *a, struct seg seg, const struct snapshot *s, struct heap_scan **ret, struct diag *d) MAY_YIELD MUST_CHECK;

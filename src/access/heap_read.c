@@ -168,6 +168,16 @@ enum err heap_fetch_current(struct access *a, struct xid self, struct seg seg, s
     return copy_out(arena, rowid, v.h.layout, v.body, (uint16_t)v.len, ret, d);
 }
 
+enum err heap_commit_scn(struct access *a, struct xid self, struct seg seg, struct rowid rowid, scn_t *ret, struct diag *d)
+{
+    struct version v;
+    bool there;
+    scn_t scn;
+    enum err err = heap__read_current(a, seg, rowid, &v, &there, d);
+    *ret = !err && there && txn_row_writer(a->ts, self, &v.h, &scn) == ROW_WRITER_COMMITTED ? scn : 0;
+    return err;
+}
+
 /* ---- scans --------------------------------------------------------------------- */
 
 static_assert(HEAP_SCAN_MIN >= HEAP_ROWS_MAX, "a block fits into every batch");

@@ -57,8 +57,9 @@ static enum verdict judge(struct write *x)
     case ROW_WRITER_UNKNOWN:
         return JUDGE_STATUS;
     case ROW_WRITER_SELF:
-        /* a version under an earlier statement's lock is one that s sees */
-        if (txn_visible_fast(x->a->ts, s, h, &vis) && vis == ROW_VISIBLE)
+        if (!txn_visible_fast(x->a->ts, s, h, &vis))
+            return JUDGE_STATUS; /* which says that the snapshot is too old */
+        if (vis == ROW_VISIBLE) /* a version under an earlier statement's lock is one that s sees */
             return h->flags & ROW_DELETED ? JUDGE_GONE : JUDGE_GO;
         if (!(h->flags & ROW_LOCKED))
             return JUDGE_SELF;
@@ -185,8 +186,8 @@ static enum err settle(struct write *x, enum verdict v, enum heap_outcome *ret, 
     case JUDGE_BENEATH:
         *ret_again = true;
         err = look_beneath(x, d);
-        if (err == ERR_SNAPSHOT_TOO_OLD)
-            err = ERR_OK; /* the header is read again; a lock that old is at or below the snapshot */
+        if (err == ERR_SNAPSHOT_TOO_OLD) /* the lock, or the snapshot: the header is read again; a lock that old is at or below the snapshot */
+            err = txn_snapshot_check(x->a->ts, txn_snapshot(x->t), d);
         return err;
     }
     return ERR_OK;

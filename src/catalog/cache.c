@@ -160,6 +160,17 @@ static void ddl_ended(void *arg, enum txn_outcome outcome, scn_t scn)
     free(dt);
 }
 
+/* Plans that the transaction made since, with definitions that are gone again, look again. */
+static void change_taken_back(void *arg, enum txn_outcome outcome, scn_t scn)
+{
+    struct catalog *c = arg;
+    if (outcome != TXN_ROLLED_BACK)
+        return;
+    rt_mutex_lock(&c->lock);
+    c->generation++;
+    rt_mutex_unlock(&c->lock);
+}
+
 void catalog__changed(struct catalog *c, struct txn *t, oid_t oid)
 {
     rt_mutex_lock(&c->lock);
@@ -181,8 +192,7 @@ void catalog__changed(struct catalog *c, struct txn *t, oid_t oid)
     }
     c->generation++; /* plans that this transaction made before look again */
     rt_mutex_unlock(&c->lock);
-    if (first)
-        txn_on_end(t, ddl_ended, dt);
+    txn_on_end(t, first ? ddl_ended : change_taken_back, first ? (void *)dt : c); /* of the transaction, or of the savepoint's part */
     if (!known)
         txn_changed_object(t, oid);
 }
@@ -399,6 +409,8 @@ static enum err on_index(void *arg, const struct rel_row *row, struct diag *d)
             err = diag_set(d, ERR_CORRUPT, "index %u has column %d of relation %u, which has %u", ix->oid, ix->col[i].attnum, def->oid, def->ncols);
     if (!err && !l->found)
         err = diag_set(d, ERR_CORRUPT, "index %u of relation %u is not in pg_class", ix->oid, def->oid);
+    if (!err)
+        err = heap_commit_scn(l->c->opt.access, l->r.s.own, catalog__system(l->c, OID_pg_index)->seg, row->rowid, &ix->since, d);
     return err;
 }
 

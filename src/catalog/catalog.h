@@ -52,6 +52,7 @@ struct index_def {
     struct index_column col[32];
     struct key_column key[32]; /* for key_append() */
     double pages, tuples; /* statistics */
+    scn_t since; /* of its creation; it lacks rows that older snapshots see. 0: the transaction's own, or a system table's */
 };
 
 struct check_def {

@@ -85,7 +85,7 @@ void ges_unlock_all(struct ges_owner *o);
  * with x's node first; there x's status is read again after the registration, so no wake-up is lost.
  */
 enum err ges_wait_txn(struct ges_owner *o, struct xid x, uint64_t deadline, struct diag *d) MAY_YIELD MUST_CHECK;
-/* On x's node: x has ended; wakes all who wait for it. Cheap when nobody does. */
+/* On x's node: x has ended, or has let go of some rows; wakes all who wait for it: they look at their row again. Cheap when nobody does. */
 void ges_txn_ended(struct ges *g, struct xid x);
 /* Is x, of this node, still active? Filled in by txn/ (called without locks held, must not wait). And which node runs a redo thread. */
 struct ges_txn_hooks {

@@ -287,8 +287,10 @@ void txn_rollback_to(struct txn *t, struct txn_mark mark)
     if (t->last.v != mark.undo.v) {
         t->partly = true;
         rollback_chain(t, mark.undo);
+        tell_end(t); /* who waits for one of these rows looks at it again, and may find it free */
     }
     run_hooks(t, (uint32_t)mark.n, TXN_ROLLED_BACK, 0);
-    if (t->owner != NULL)
+    /* SERIALIZABLE: what was read is known, and may decide what is written next */
+    if (t->owner != NULL && t->iso != TXN_SERIALIZABLE)
         ges_unlock_since(t->owner, mark.ges_mark);
 }

@@ -274,6 +274,80 @@ def savepoint_releases_rows(a, b):
     must_equal(b.run('SELECT v FROM iso WHERE id = 2'), [('7',)], 'committed')
 
 
+def savepoint_lets_waiters_go(a, b):
+    a.run('BEGIN')
+    a.run('UPDATE iso SET v = 8 WHERE id = 3')
+    a.run('SAVEPOINT s')
+    a.run('UPDATE iso SET v = 0 WHERE id = 1')
+    a.run('INSERT INTO iso VALUES (4, 0, 40)')
+    b.run('BEGIN')
+    b.run('UPDATE iso SET v = v + 1 WHERE id = 2')
+    b.start('UPDATE iso SET v = v + 1 WHERE id = 1')
+    must(b.blocked(), 'no wait for the row')
+    a.run('ROLLBACK TO s')
+    must_equal(b.finish(), [], 'the row is free')
+    a.run('INSERT INTO iso VALUES (4, 0, 40)')
+    b.start('INSERT INTO iso VALUES (4, 1, 41)')
+    must(b.blocked(), 'no wait for the key')
+    a.run('ROLLBACK TO s')
+    must_equal(b.finish(), [], 'the key is free')
+    a.start('UPDATE iso SET v = 7 WHERE id = 2')
+    must(a.blocked(), 'no wait for the other one')
+    b.run('COMMIT')
+    must_equal(a.finish(), [], 'and no deadlock')
+    a.run('COMMIT')
+    must_equal(b.run('SELECT id, v FROM iso ORDER BY id'), [('1', '11'), ('2', '7'), ('3', '8'), ('4', '1')], 'in the end')
+
+
+def serializable_keeps_what_a_savepoint_read(a, b):
+    a.run('BEGIN ISOLATION LEVEL SERIALIZABLE')
+    a.run('SAVEPOINT s')
+    must_equal(a.run('SELECT sum(v) FROM iso'), [('60',)], 'the sum')
+    a.run('ROLLBACK TO s')
+    b.start('UPDATE iso SET v = 0')
+    must(b.blocked(), 'what was read is changed')
+    a.run('COMMIT')
+    must_equal(b.finish(), [], 'afterwards')
+
+
+def savepoint_takes_back_definitions(a, b):
+    """Plans that were made with definitions which a savepoint takes back are made again."""
+    a.run('SET enable_seqscan = off')
+    a.run('PREPARE p AS SELECT id FROM iso WHERE v = 20 ORDER BY id')
+    a.run('PREPARE u AS UPDATE iso SET v = v + 1 WHERE v = 30')
+    a.run('BEGIN')
+    a.run('ALTER TABLE iso ADD COLUMN x int')
+    a.run('SAVEPOINT s')
+    a.run('CREATE INDEX iso_v ON iso (v)')
+    must_equal(a.run('EXECUTE p'), [('2',)], 'by the index')
+    a.run('ROLLBACK TO s')
+    a.run('INSERT INTO iso VALUES (4, 20, 4)')
+    must_equal(a.run('EXECUTE p'), [('2',), ('4',)], 'the index is gone')
+    a.run('SAVEPOINT t')
+    a.run('TRUNCATE iso')
+    must_equal(a.run('EXECUTE u'), [], 'the new table')
+    a.run('ROLLBACK TO t')
+    must_equal(a.run('EXECUTE u'), [], 'the old one')
+    a.run('COMMIT')
+    must_equal(b.run('SELECT id, v FROM iso ORDER BY id'), [('1', '10'), ('2', '20'), ('3', '31'), ('4', '20')], 'in the end')
+
+
+def index_younger_than_the_snapshot(a, b):
+    a.run('SET enable_seqscan = off')
+    a.run('BEGIN ISOLATION LEVEL REPEATABLE READ')
+    must_equal(a.run('SELECT count(*) FROM iso'), [('3',)], 'the snapshot')
+    b.run('UPDATE iso SET v = 11 WHERE id = 1')
+    b.run('DELETE FROM iso WHERE id = 2')
+    must_equal(b.run('CREATE INDEX iso_v ON iso (v)'), [], 'the index')
+    must_equal(a.run('SELECT v FROM iso WHERE id = 1'), [('10',)], 'by an older index')
+    must_equal(a.run('SELECT id FROM iso WHERE v = 20'), '40001', 'the row is not in the index')
+    a.run('ROLLBACK')
+    must_equal(a.run('SELECT id FROM iso WHERE v = 11'), [('1',)], 'a new snapshot')
+    a.run('BEGIN ISOLATION LEVEL REPEATABLE READ')
+    must_equal(a.run('SELECT id FROM iso WHERE v = 11'), [('1',)], 'a new transaction')
+    a.run('COMMIT')
+
+
 def own_changes_are_seen(a, b):
     a.run('BEGIN ISOLATION LEVEL REPEATABLE READ')
     a.run('SELECT 1 FROM iso')
@@ -378,7 +452,8 @@ SCHEDULES = [
     read_committed_sees_commits, repeatable_read_keeps_its_snapshot, repeatable_read_conflict, repeatable_read_conflict_after_wait,
     read_committed_update_rechecks, read_committed_delete_rechecks, lost_update_is_prevented,
     lock_and_update_in_one_statement, both_sides_of_a_join_locked, for_update_rechecks, nowait_and_skip_locked, deadlock,
-    unique_race_committed, unique_race_rolled_back, unique_key_of_a_deleted_row, unique_key_moves, savepoint_releases_rows, own_changes_are_seen,
+    unique_race_committed, unique_race_rolled_back, unique_key_of_a_deleted_row, unique_key_moves, savepoint_releases_rows, savepoint_lets_waiters_go,
+    serializable_keeps_what_a_savepoint_read, savepoint_takes_back_definitions, index_younger_than_the_snapshot, own_changes_are_seen,
     write_skew_is_allowed_in_repeatable_read, write_skew_is_prevented_in_serializable, serializable_reads_are_stable,
     ddl_waits_and_is_seen, ddl_of_an_open_transaction_is_not_seen, cancel_ends_a_wait,
     statement_timeout_ends_a_wait, end_of_a_session_rolls_back,

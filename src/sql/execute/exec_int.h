@@ -212,6 +212,8 @@ struct probe *exec__probe_new(struct exec *e, const struct table_def *def, const
 uint32_t exec__key_exprs(const struct index_key *key, const struct expr **ret);
 #define KEY_EXPRS_FIXED_MAX 34u /* without in: 32 columns and two bounds */
 static inline uint32_t exec__key_count(const struct index_key *key) { return key->neq + key->nin + !!key->lower + !!key->upper; }
+/* 40001 where the snapshot is older than the index. */
+enum err exec__index_is_known(const struct exec *e, const struct index_def *ix, struct diag *d) MUST_CHECK;
 enum err exec__probe_start(struct probe *p, const union datum *v, const uint8_t *null, struct diag *d) MAY_YIELD MUST_CHECK;
 /* The next visible row: its columns as probe_new() named them, strings in the arena. */
 enum err exec__probe_next(struct probe *p, struct arena *arena, union datum *v, uint8_t *null, bool *ret_found, struct diag *d) MAY_YIELD MUST_CHECK;

@@ -209,10 +209,21 @@ static enum err open_range(struct probe *p, const union datum *v, struct diag *d
     return open_scan(p, &r, d);
 }
 
+enum err exec__index_is_known(const struct exec *e, const struct index_def *ix, struct diag *d)
+{
+    if (LIKELY(ix->since <= e->env.snapshot->s))
+        return ERR_OK;
+    diag_set(d, ERR_SERIALIZATION, "could not serialize access due to concurrent creation of index \"%s\"", ix->name);
+    return diag_detail(d, "The index lacks rows that have been changed since the transaction's snapshot.");
+}
+
 enum err exec__probe_start(struct probe *p, const union datum *v, const uint8_t *null, struct diag *d)
 {
     const struct index_key *key = p->key;
     exec__probe_stop(p);
+    const enum err known = exec__index_is_known(p->e, p->ix, d);
+    if (known)
+        return known;
     arena_reset(p->arena);
     const uint32_t n = exec__key_count(key);
     for (uint32_t i = 0; i < n; i++)

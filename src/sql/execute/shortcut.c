@@ -140,8 +140,11 @@ static enum err look_up(struct exec *e, struct shortcut *s, bool *ret_found, str
     bytes[0] = 0;
     bool on_stack = true;
     *ret_found = false;
+    enum err err = exec__index_is_known(e, ix, d);
+    if (err)
+        return err;
     for (uint16_t i = 0; i < ix->ncols; i++) {
-        enum err err = exec__scalar(e, scan->scan.key.eq[i], NULL, &v[i], &null[i]);
+        err = exec__scalar(e, scan->scan.key.eq[i], NULL, &v[i], &null[i]);
         if (err || null[i])
             return err;
         on_stack &= ix->key[i].rep <= REP_FLOAT;
@@ -151,7 +154,7 @@ static enum err look_up(struct exec *e, struct shortcut *s, bool *ret_found, str
         key_append(&key, &ix->key[i], v[i], false);
     struct rowid rowid[ROWIDS];
     uint32_t n;
-    enum err err = btree_lookup(e->access, ix->seg, e->env.snapshot, key.p, (uint32_t)key.len, rowid, ROWIDS, &n, d);
+    err = btree_lookup(e->access, ix->seg, e->env.snapshot, key.p, (uint32_t)key.len, rowid, ROWIDS, &n, d);
     if (!err && n < ROWIDS)
         err = fetch_row(e, s, ix, key.p, key.len, on_stack, rowid, n, ret_found, d);
     else if (!err)
