@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #define SECTOR 512
+#define LENGTH_LOCK (INT64_C(1) << 62) /* a byte that no file has */
 
 struct rt_file {
     struct rt_file_common common;
@@ -89,17 +90,6 @@ static int make_folder(const char *path)
     return -1;
 }
 
-/* Where the file system cannot reserve space the file at least gets its length. */
-static int allocate(int fd, uint64_t offset, uint64_t len)
-{
-    struct stat st;
-    if (fallocate(fd, 0, (off_t)offset, (off_t)len) == 0)
-        return 0;
-    if (errno != EOPNOTSUPP || fstat(fd, &st) != 0)
-        return -1;
-    return (uint64_t)st.st_size >= offset + len ? 0 : ftruncate(fd, (off_t)(offset + len));
-}
-
 /* The lock belongs to the open file, so that two of one process exclude each other too. */
 static int lock_byte(int fd, uint64_t byte)
 {
@@ -107,6 +97,40 @@ static int lock_byte(int fd, uint64_t byte)
     if (fcntl(fd, F_OFD_SETLK, &lock) == 0)
         return 1;
     return errno == EAGAIN || errno == EACCES ? 0 : -1;
+}
+
+/*
+ * Gives a file its length without ever taking from it: others may be growing it, on other nodes too, and ftruncate() would cut off what they
+ * have added since its size was looked at. The lock orders all who do so; taking it also makes a network file system forget a size it had kept.
+ */
+static int lengthen(int fd, uint64_t bytes)
+{
+    struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = LENGTH_LOCK, .l_len = 1 };
+    struct stat st;
+    int r;
+    do
+        r = fcntl(fd, F_OFD_SETLKW, &lock);
+    while (r != 0 && errno == EINTR);
+    if (r != 0)
+        return -1;
+    r = fstat(fd, &st);
+    if (r == 0 && (uint64_t)st.st_size < bytes)
+        r = ftruncate(fd, (off_t)bytes);
+    const int error = errno;
+    lock.l_type = F_UNLCK;
+    (void)fcntl(fd, F_OFD_SETLK, &lock);
+    errno = error;
+    return r;
+}
+
+/* Where the file system cannot reserve space the file at least gets its length. */
+static int allocate(int fd, uint64_t offset, uint64_t len)
+{
+    int r;
+    do
+        r = fallocate(fd, 0, (off_t)offset, (off_t)len);
+    while (r != 0 && errno == EINTR);
+    return r != 0 && errno == EOPNOTSUPP ? lengthen(fd, offset + len) : r;
 }
 
 static int compare_names(const void *a, const void *b)

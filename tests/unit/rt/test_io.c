@@ -5,6 +5,14 @@
 
 #include "on_backends.h"
 
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stdatomic.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
 /* ---- files ---------------------------------------------------------------------------- */
 
 static const char *in(const char *folder, const char *name)
@@ -358,6 +366,75 @@ static void waits_on_sockets_end(void *arg)
     rt_listener_free(l);
 }
 
+/* ---- growing where the file system cannot reserve space --------------------------------- */
+
+/* This process has no fallocate() from here on. */
+static bool forbid_fallocate(void)
+{
+    struct sock_filter rules[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_fallocate, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EOPNOTSUPP),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    const struct sock_fprog program = { ARRAY_LEN(rules), rules };
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+struct growers {
+    const char *path;
+    _Atomic uint64_t next;
+};
+
+static void grower(void *arg)
+{
+    struct growers *g = arg;
+    struct rt_file *f = NULL;
+    struct diag d;
+    CHECK_OK(rt_open(g->path, RT_OPEN_CREATE | RT_OPEN_WRITE, &f, &d), &d);
+    for (int i = 0; i < 2000; i++) {
+        const uint64_t bytes = atomic_fetch_add(&g->next, 4096) + 4096;
+        uint64_t size = 0;
+        CHECK_OK(rt_allocate(f, 0, bytes, &d), &d);
+        CHECK_OK(rt_file_size(f, &size, &d), &d);
+        CHECK(size >= bytes); /* whatever others make of it: it never shrinks */
+    }
+    rt_close(f);
+}
+
+static void grow_together(void *arg)
+{
+    struct growers g = { .path = in(arg, "grown") };
+    struct fiber *f[4];
+    for (int i = 0; i < 4; i++) {
+        f[i] = rt_spawn(&(struct rt_spawn_options){ .name = "grower", .worker = RT_WORKER_ANY }, grower, &g);
+        CHECK(f[i] != NULL);
+    }
+    for (int i = 0; i < 4; i++)
+        rt_join(f[i]);
+}
+
+/* In a process of its own: what is forbidden stays forbidden. */
+static void a_file_that_others_grow_never_shrinks(void **state)
+{
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        char folder[] = "/tmp/rt-test-XXXXXX", command[64];
+        struct diag d;
+        if (mkdtemp(folder) == NULL || !forbid_fallocate())
+            _exit(77);
+        CHECK_OK(rt_run(&(struct rt_options){ .backend = RT_EPOLL, .workers = 4 }, grow_together, folder, &d), &d);
+        snprintf(command, sizeof(command), "rm -rf %s", folder);
+        _exit(system(command) == 0 ? 0 : 1);
+    }
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+        skip(); /* no filters of system calls here */
+    assert_int_equal(status, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -369,6 +446,7 @@ int main(void)
         ON_ONE(echo_tcp6, ON_EPOLL),
         ON_ALL(echo_unix),
         ON_ALL(waits_on_sockets_end),
+        cmocka_unit_test(a_file_that_others_grow_never_shrinks),
     };
     return cmocka_run_group_tests_name("rt/io", tests, NULL, NULL);
 }
