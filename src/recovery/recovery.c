@@ -98,13 +98,13 @@ static void move_checkpoints(void *arg, struct control *c)
 static enum err recover(const struct recovery_options *opt, struct recovery_result *r, struct diag *d)
 {
     struct rset *set = rset_new();
-    say(opt, "repair", 0, 0);
+    say(opt, "analysis", 0, 0);
     enum err err = sync_logs(opt, r, d);
     if (!err)
-        err = recovery__repair_torn(opt, r, d);
-    say(opt, "analysis", 0, 0);
-    if (!err)
         err = recovery__analyse(opt, r, set, d);
+    say(opt, "repair", 0, 0);
+    if (!err)
+        err = recovery__repair_torn(opt, r, set, d);
     if (!err && !MUTATED("R18"))
         err = apply_all(opt, r, set, d);
     if (!err && !MUTATED("R18"))

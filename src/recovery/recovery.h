@@ -2,8 +2,8 @@
  * Crash recovery: brings the blocks to where the redo of all threads that were
  * not closed takes them, merged a block by SCN (design section 11, R18, R19).
  *
- *   repair      blocks torn by a power loss, from the double-write areas (R5)
  *   analysis    first pass over the logs: the recovery set
+ *   repair      blocks torn by a power loss, from the double-write areas (R5)
  *   gather      second pass: the vectors of one part of the set
  *   apply       block by block, in parallel: base image, vectors, double write, in place
  *   control     the threads' checkpoints move to the ends of their logs

@@ -24,8 +24,8 @@ struct rpart {
     size_t n;
 };
 
-/* repair.c */
-enum err recovery__repair_torn(const struct recovery_options *opt, struct recovery_result *r, struct diag *d) MAY_YIELD MUST_CHECK;
+/* repair.c: after the analysis */
+enum err recovery__repair_torn(const struct recovery_options *opt, struct recovery_result *r, const struct rset *set, struct diag *d) MAY_YIELD MUST_CHECK;
 
 /* read.c */
 enum err recovery__analyse(const struct recovery_options *opt, struct recovery_result *r, struct rset *set, struct diag *d) MAY_YIELD MUST_CHECK;

@@ -162,6 +162,15 @@ static void append_written(struct world *w, uint16_t thread, struct dba dba, scn
     redo_unreserve(w->redo[thread], 200);
 }
 
+/* An instance writes what has changed since it was written, nothing else. */
+static bool is_dirty(const struct block *b)
+{
+    for (unsigned t = 1; t <= HOSTS; t++)
+        if (b->first_dirty[t] != 0)
+            return true;
+    return false;
+}
+
 static void write_one(struct world *w, uint16_t thread, uint8_t *page)
 {
     struct diag d;
@@ -171,7 +180,7 @@ static void write_one(struct world *w, uint16_t thread, uint8_t *page)
     const void *pages[1] = { page };
     uint32_t slot;
     take_block(b);
-    if (b->scn > 0) {
+    if (is_dirty(b)) {
         need_durable(w, b);
         memcpy(page, b->image, BLOCK_SIZE);
         block_seal(page);
@@ -492,8 +501,79 @@ static void recovery_comes_to_the_model(void **state)
     }
 }
 
+/* ---- an old copy -------------------------------------------------------------------- */
+
+#define OLD_BLOCK dba_make(FILE_DATA, 3)
+
+static void make_page(uint8_t *page, scn_t scn)
+{
+    block_format(page, OLD_BLOCK, BLOCK_HEAP, 1, 1);
+    block_header(page)->scn = scn;
+    block_seal(page);
+}
+
+/*
+ * A block was double-written at SCN 10 and written in place; then at SCN 20 by another way (another node's area, which has been used
+ * again). The checkpoints have passed both. The block on disk decays, the instance dies: the copy of SCN 10 is no repair.
+ */
+static void decay(void *arg)
+{
+    struct world *w = the_world;
+    struct diag d;
+    uint32_t slot;
+    uint8_t *page = rt_alloc_aligned(BLOCK_SIZE);
+    const void *pages[1] = { page };
+    make_page(page, 10);
+    CHECK_OK(dw_write_batch(w->dw[1], pages, 1, &slot, &d), &d);
+    CHECK_OK(files_write(w->files[1], OLD_BLOCK, page, &d), &d);
+    CHECK_OK(files_sync(w->files[1], FILE_DATA, &d), &d);
+    dw_done(w->dw[1], slot);
+    make_page(page, 20);
+    CHECK_OK(files_write(w->files[1], OLD_BLOCK, page, &d), &d);
+    CHECK_OK(files_sync(w->files[1], FILE_DATA, &d), &d);
+    w->half_applied = true; /* done */
+}
+
+static void an_old_copy_story(void *arg)
+{
+    struct world *w = the_world;
+    struct diag d;
+    uint8_t *page = rt_alloc_aligned(BLOCK_SIZE);
+    w->incarnation = 100;
+    sim_host_start(sim_self(), 1, instance, (void *)(uintptr_t)1);
+    while (w->ready < 1)
+        rt_sleep(RT_MS(1));
+    sim_host_start(sim_self(), 1, decay, NULL);
+    while (!w->half_applied)
+        rt_sleep(RT_MS(1));
+    kill_all();
+    sim_corrupt(sim_self(), DIR "/data/main.dbf", 3 * BLOCK_SIZE + 500);
+    sim_host_start(sim_self(), 1, recoverer, NULL);
+    while (!w->recovered)
+        rt_sleep(RT_MS(1));
+    struct files *files = NULL;
+    CHECK_OK(files_open(DIR, true, &files, &d), &d);
+    CHECK_OK(files_read(files, OLD_BLOCK, page, &d), &d);
+    CHECK(block_verify(page, OLD_BLOCK, &d) == ERR_CORRUPT);
+    CHECK(w->result.torn == 0);
+    CHECK(w->result.damaged == 1);
+    files_close(files);
+    rt_free_aligned(page, BLOCK_SIZE);
+}
+
+static void an_old_copy_is_no_repair(void **state)
+{
+    struct world *w = aligned_alloc(16, ALIGN_UP(sizeof(*w), 16));
+    memset(w, 0, sizeof(*w));
+    the_world = w;
+    w->log = log_new("test", LOG_INFO, count_repairs, no_clock, w);
+    simulate_with(1, false, 0, an_old_copy_story, w);
+    log_free(w->log);
+    free(w);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(recovery_comes_to_the_model) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(recovery_comes_to_the_model), cmocka_unit_test(an_old_copy_is_no_repair) };
     return cmocka_run_group_tests_name("recovery/crash", tests, NULL, NULL);
 }
