@@ -348,6 +348,19 @@ def index_younger_than_the_snapshot(a, b):
     a.run('COMMIT')
 
 
+def holder_of_a_table_lock_writes(a, b):
+    a.run('BEGIN')
+    a.run('LOCK TABLE iso IN SHARE MODE')
+    b.run('BEGIN')
+    must_equal(b.run('SELECT count(*) FROM iso'), [('3',)], 'a reader')
+    b.start('UPDATE iso SET v = v + 1 WHERE id = 1')
+    must(b.blocked(), 'a writer does not wait')
+    must_equal(a.run('UPDATE iso SET v = v + 1 WHERE id = 2'), [], 'the holder does not wait for the writer')
+    a.run('COMMIT')
+    must_equal(b.finish(), [], 'the writer')
+    b.run('COMMIT')
+
+
 def own_changes_are_seen(a, b):
     a.run('BEGIN ISOLATION LEVEL REPEATABLE READ')
     a.run('SELECT 1 FROM iso')
@@ -454,6 +467,7 @@ SCHEDULES = [
     lock_and_update_in_one_statement, both_sides_of_a_join_locked, for_update_rechecks, nowait_and_skip_locked, deadlock,
     unique_race_committed, unique_race_rolled_back, unique_key_of_a_deleted_row, unique_key_moves, savepoint_releases_rows, savepoint_lets_waiters_go,
     serializable_keeps_what_a_savepoint_read, savepoint_takes_back_definitions, index_younger_than_the_snapshot, own_changes_are_seen,
+    holder_of_a_table_lock_writes,
     write_skew_is_allowed_in_repeatable_read, write_skew_is_prevented_in_serializable, serializable_reads_are_stable,
     ddl_waits_and_is_seen, ddl_of_an_open_transaction_is_not_seen, cancel_ends_a_wait,
     statement_timeout_ends_a_wait, end_of_a_session_rolls_back,

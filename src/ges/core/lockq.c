@@ -75,11 +75,26 @@ static void take_out(struct lq_entry *e)
 
 static bool holds(const struct lq_entry *e) { return e->where == LQ_GRANTED || e->where == LQ_CONVERTING; }
 
+/* Whoever waits for e to let go of its mode cannot come first anyway: behind it e would wait for ever. */
+static void put_converting(struct lq *q, struct lq_entry *e)
+{
+    put(&q->converting, e, LQ_CONVERTING);
+    LIST_FOREACH(it, &q->converting)
+    {
+        const struct lq_entry *h = LIST_ENTRY(it, struct lq_entry, link);
+        if (h != e && !ges_compatible(e->mode, h->want)) {
+            list_remove(&e->link);
+            list_push_back(it, &e->link); /* before it */
+            return;
+        }
+    }
+}
+
 void lq_ask(struct lq *q, struct lq_entry *e, enum ges_mode want)
 {
     e->want = (uint8_t)want;
     if (holds(e)) {
-        put(&q->converting, e, LQ_CONVERTING);
+        put_converting(q, e);
     } else {
         e->mode = GES_MODE_NL;
         put(&q->waiting, e, LQ_WAITING);

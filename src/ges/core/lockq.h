@@ -1,6 +1,7 @@
 /*
  * The queues of one resource: who holds it in which mode, who converts, who waits. VMS's modes and rules: conversions before new requests,
- * first-in first-out within each, no jumping. Used twice: by a node for its owners, and by a resource's master for nodes.
+ * first-in first-out within each, no jumping; only a conversion comes before those that cannot be granted while its owner holds what it holds
+ * (nobody is delayed by that, and it is no deadlock). Used twice: by a node for its owners, and by a resource's master for nodes.
  *
  * Pure: no clock, no I/O, no allocation; entries belong to the caller.
  */

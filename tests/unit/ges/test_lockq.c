@@ -1,5 +1,6 @@
 /*
- * Modes and queues: the VMS matrix, conversions first, no jumping; and random histories against a slow model.
+ * Modes and queues: the VMS matrix, conversions first, no jumping (but where a holder would wait for whom it blocks); and random histories
+ * against a slow model.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -92,6 +93,28 @@ static void the_cap_is_reported(void **state)
     assert_int_equal(a.mode, GES_MODE_PW);
 }
 
+/* LOCK TABLE IN SHARE MODE (a), then an UPDATE of its own while b, which has read, wants to update. */
+static void a_holder_converts_before_whom_it_blocks(void **state)
+{
+    struct lq q;
+    struct lq_entry a = { 0 }, b = { 0 }, c = { 0 };
+    lq_init(&q);
+    lq_ask(&q, &a, GES_MODE_PR);
+    lq_ask(&q, &b, GES_MODE_CR);
+    lq_ask(&q, &c, GES_MODE_CR);
+    assert_int_equal(run(&q), 3);
+    lq_ask(&q, &b, GES_MODE_CW);
+    lq_ask(&q, &c, GES_MODE_PR);
+    assert_int_equal(run(&q), 0);
+    lq_ask(&q, &a, GES_MODE_PW);
+    assert_int_equal(run(&q), 1);
+    assert_int_equal(a.mode, GES_MODE_PW);
+    lq_lower(&q, &a, GES_MODE_NL);
+    assert_int_equal(run(&q), 1);
+    assert_int_equal(b.mode, GES_MODE_CW);
+    assert_int_equal(c.where, LQ_CONVERTING);
+}
+
 /* ---- against a model: lists of numbers, everything looked at each time ---------------------------- */
 
 #define ENTRIES 12u
@@ -104,6 +127,17 @@ static void take(unsigned *list, unsigned *n, unsigned at)
 {
     (*n)--;
     memmove(&list[at], &list[at + 1], (*n - at) * sizeof(list[0]));
+}
+
+/* Behind the others, but before the first that cannot be granted while i holds what it holds. */
+static void model_convert(struct model *m, unsigned i)
+{
+    unsigned at = 0;
+    while (at < m->nconv && ges_compatible(m->mode[i], m->want[m->conv[at]]))
+        at++;
+    memmove(&m->conv[at + 1], &m->conv[at], (m->nconv - at) * sizeof(m->conv[0]));
+    m->conv[at] = i;
+    m->nconv++;
 }
 
 static bool model_ok(const struct model *m, unsigned i)
@@ -158,7 +192,7 @@ static void random_histories(void **state)
             if (what == 0 && m.want[i] < 0) {
                 const enum ges_mode want = ges_sup(m.mode[i], mode);
                 if (m.mode[i] != GES_MODE_NL)
-                    m.conv[m.nconv++] = i;
+                    model_convert(&m, i);
                 else
                     m.wait[m.nwait++] = i;
                 m.want[i] = want;
@@ -187,6 +221,7 @@ int main(void)
         cmocka_unit_test(matrix),
         cmocka_unit_test(conversions_come_first),
         cmocka_unit_test(the_cap_is_reported),
+        cmocka_unit_test(a_holder_converts_before_whom_it_blocks),
         cmocka_unit_test(random_histories),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
