@@ -520,6 +520,14 @@ void redo_set_checkpoint(struct redo *r, lsn_t checkpoint)
     kick_provider(r);
 }
 
+bool redo_is_short(struct redo *r)
+{
+    rt_spin_lock(&r->spin);
+    const bool is_short = r->provide_err != ERR_OK;
+    rt_spin_unlock(&r->spin);
+    return is_short;
+}
+
 static bool needs_file(struct redo *r, lsn_t *ret_checkpoint)
 {
     rt_spin_lock(&r->spin);

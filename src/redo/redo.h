@@ -150,6 +150,8 @@ struct redo_stats {
     REDO_STATS(X)
 #undef X
 };
+/* No log file could be allocated when it was last tried: REDO_NORMAL fails sooner or later, unless a checkpoint makes room. */
+bool redo_is_short(struct redo *r);
 void redo_stats(const struct redo *r, struct redo_stats *ret);
 
 #endif

@@ -26,12 +26,14 @@ void instance__fatal_diag(void *arg, const struct diag *d)
 enum err instance__control_update(struct instance *in, void (*change)(void *arg, struct control *c), void *arg, struct diag *d)
 {
     const struct ges_resource cf = { GES_CF, 0, 0 };
+    rt_mutex_lock(&in->control_lock);
     enum err err = in->services ? ges_lock(in->services, cf, GES_MODE_EX, RT_FOREVER, d) : ERR_OK;
-    if (err)
-        return err;
-    err = control_update(in->dir, change, arg, d);
-    if (in->services)
-        ges_unlock(in->services, cf, GES_MODE_EX);
+    if (!err) {
+        err = control_update(in->dir, change, arg, d);
+        if (in->services)
+            ges_unlock(in->services, cf, GES_MODE_EX);
+    }
+    rt_mutex_unlock(&in->control_lock);
     return err;
 }
 
@@ -152,17 +154,30 @@ enum err instance__checkpoint(struct instance *in, struct diag *d)
     return err ? diag_wrap(d, err, "checkpoint") : ERR_OK;
 }
 
+/*
+ * Follows what the block writer has brought to disk. Where no log file can be allocated it has all blocks written first: the writer by itself
+ * leaves more redo behind than a small log file holds, and all changes would be refused until somebody freed disk space.
+ */
+static lsn_t checkpoint_due(struct instance *in)
+{
+    lsn_t to = bufcache_oldest_dirty(in->bc);
+    struct diag d;
+    if (!redo_is_short(in->redo))
+        return to >= in->checkpoint + CHECKPOINT_MIN_BYTES ? to : 0;
+    if (bufcache_checkpoint(in->bc, &to, &d) != ERR_OK)
+        log_diag(in->log, LOG_WARNING, &d, "there is no room for more redo, and it could not be made");
+    return to > in->checkpoint ? to : 0;
+}
+
 static void checkpointer_fiber(void *arg)
 {
     struct instance *in = arg;
     rt_mutex_lock(&in->checkpoint_lock);
     while (!in->checkpointer_stop) {
         enum err err = rt_cond_wait(&in->checkpoint_wake, &in->checkpoint_lock, rt_now() + CHECKPOINT_PERIOD_NS, false);
-        const lsn_t to = bufcache_oldest_dirty(in->bc);
+        const lsn_t to = err == ERR_TIMED_OUT ? checkpoint_due(in) : 0;
         struct diag d;
-        if (err != ERR_TIMED_OUT || to < in->checkpoint + CHECKPOINT_MIN_BYTES)
-            continue;
-        if (advance_checkpoint(in, to, &d) != ERR_OK)
+        if (to > 0 && advance_checkpoint(in, to, &d) != ERR_OK)
             instance__fatal_diag(in, &d);
     }
     rt_mutex_unlock(&in->checkpoint_lock);

@@ -61,6 +61,7 @@ struct instance {
     struct sequences *sequences;
     struct catalog *catalog;
     struct ges_owner *services; /* holds the CF enqueue and the like */
+    struct rt_mutex control_lock; /* CF within the instance: it is its owner's, and nobody's while the instance recovers alone */
 
     /* the clients' side */
     struct sql_engine *engine;
