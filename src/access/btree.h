@@ -21,7 +21,7 @@ enum err btree_create(struct access *a, struct seg *ret, struct diag *d) MAY_YIE
 struct btree_unique_check {
     struct seg heap;
     void *arg;
-    bool (*same_key)(void *arg, const struct heap_row *row, const uint8_t *key, uint32_t len);
+    enum err (*same_key)(void *arg, const struct heap_row *row, const uint8_t *key, uint32_t len, bool *ret, struct diag *d);
 };
 enum err btree_insert(struct access *a, struct txn *t, struct seg seg, const uint8_t *key, uint32_t len, struct rowid rowid,
                       const struct btree_unique_check *unique, struct diag *d) MAY_YIELD MUST_CHECK;

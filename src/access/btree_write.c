@@ -104,7 +104,7 @@ static enum err check_row(struct change *c, const struct btree_unique_check *u, 
 {
     struct heap_row row;
     enum row_writer writer;
-    bool deleted;
+    bool deleted, same = false;
     *ret = DONE;
     enum err err = heap_fetch_current(c->a, txn_xid(c->t), u->heap, rowid, arena, &row, &writer, &c->xid, &deleted, d);
     if (err)
@@ -118,11 +118,13 @@ static enum err check_row(struct change *c, const struct btree_unique_check *u, 
         break;
     case ROW_WRITER_SELF:
     case ROW_WRITER_COMMITTED:
-        if (!deleted && u->same_key(u->arg, &row, c->k.key, c->k.len))
+        if (!deleted)
+            err = u->same_key(u->arg, &row, c->k.key, c->k.len, &same, d);
+        if (same)
             *ret = DUPLICATE;
         break;
     }
-    return ERR_OK;
+    return err;
 }
 
 /* Entries of one page from the first with the key on. *ret_more: they may go on to the right. */

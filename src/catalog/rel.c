@@ -67,7 +67,7 @@ struct key_check {
 };
 
 /* Does this row's body have the key? Only the key's columns are decoded. */
-static bool same_key(void *arg, const struct heap_row *row, const uint8_t *key, uint32_t len)
+static enum err same_key(void *arg, const struct heap_row *row, const uint8_t *key, uint32_t len, bool *ret, struct diag *d)
 {
     const struct key_check *k = arg;
     struct arena *arena = arena_new("unique check", 0);
@@ -79,19 +79,18 @@ static bool same_key(void *arg, const struct heap_row *row, const uint8_t *key, 
         want[k->ix->col[i].attnum - 1] = true;
         upto = MAX(upto, (uint16_t)k->ix->col[i].attnum);
     }
-    struct diag d;
-    bool same = false;
     const struct snapshot s = { .s = 0 }; /* overflow pieces are written once: any copy will do */
-    if (tuple_deform(k->c->opt.access, &s, &k->def->tuple, row->body, row->len, upto, want, v, null, arena, &d) == ERR_OK) {
+    enum err err = tuple_deform(k->c->opt.access, &s, &k->def->tuple, row->body, row->len, upto, want, v, null, arena, d);
+    if (!err) {
         struct buf b;
         buf_init(&b);
         bool has_null;
         catalog_index_key(k->def, k->ix, v, null, &b, &has_null);
-        same = b.len == len && memcmp(b.p, key, len) == 0;
+        *ret = b.len == len && memcmp(b.p, key, len) == 0;
         buf_fini(&b);
     }
     arena_free(arena);
-    return same;
+    return err;
 }
 
 static enum err insert_entry(struct catalog *c, struct txn *t, const struct table_def *def, const struct index_def *ix, const union datum *v,

@@ -132,17 +132,17 @@ void db_version_key(uint8_t ret[DB_VERSION_KEY], uint64_t version)
     put_u64be(ret, version % 16);
 }
 
-static bool same_key(void *arg, const struct heap_row *row, const uint8_t *key, uint32_t len)
+static enum err same_key(void *arg, const struct heap_row *row, const uint8_t *key, uint32_t len, bool *ret, struct diag *d)
 {
     struct db *db = arg;
-    struct diag d;
     struct snapshot s = { .s = scn_now(&db->scn) };
     struct arena *arena = arena_new("key", 0);
     union datum datum[1];
     bool null[1];
-    CHECK_OK(tuple_deform(db->access, &s, &db_desc, row->body, row->len, 1, NULL, datum, null, arena, &d), &d);
+    const enum err err = tuple_deform(db->access, &s, &db_desc, row->body, row->len, 1, NULL, datum, null, arena, d);
+    *ret = !err && len == DB_KEY && get_u32be(key) == (uint32_t)datum[0].i;
     arena_free(arena);
-    return len == DB_KEY && get_u32be(key) == (uint32_t)datum[0].i;
+    return err;
 }
 
 struct btree_unique_check db_unique(struct db *db)

@@ -292,6 +292,37 @@ static void one_of_many_inserts_of_a_key_wins(void **state)
     }
 }
 
+/* ---- a row that cannot be judged ------------------------------------------------------------------------ */
+
+static enum err unreadable(void *arg, const struct heap_row *row, const uint8_t *key, uint32_t len, bool *ret, struct diag *d)
+{
+    return diag_set(d, ERR_CANCELED, "cancelled while the key was read");
+}
+
+static void unreadable_story(void *arg)
+{
+    struct db db = { 0 };
+    struct diag d;
+    struct rowid rowid;
+    uint8_t k[DB_KEY];
+    struct arena *arena = arena_new("unreadable", 0);
+    db_open(&db, &(struct db_options){ .create = true, .incarnation = 1 });
+    struct txn *t = begin(&db);
+    CHECK_OK(db_insert(&db, t, (struct val){ 5, 1 }, arena, &rowid, &d), &d);
+    struct btree_unique_check unique = db_unique(&db);
+    unique.same_key = unreadable;
+    db_key(k, 5);
+    const struct rowid other = { rowid.v + 1 };
+    CHECK(btree_insert(db.access, t, db.by_key, k, DB_KEY, other, &unique, &d) == ERR_CANCELED);
+    CHECK(btree_insert(db.access, t, db.by_key, k, DB_KEY, other, &(struct btree_unique_check){ db.table, &db, db_unique(&db).same_key }, &d) ==
+          ERR_UNIQUE);
+    rollback(t);
+    db_close(&db);
+    arena_free(arena);
+}
+
+static void a_key_that_cannot_be_compared_is_not_let_in(void **state) { db_simulate(1, false, unreadable_story, NULL); }
+
 /* ---- purge and a mark that came later (R11) ------------------------------------------------------------ */
 
 static void change_key(struct db *db, struct rowid rowid, struct val *v, uint32_t key, struct arena *arena)
@@ -349,6 +380,7 @@ int main(void)
         cmocka_unit_test(many_inserts_make_an_ordered_tree),
         cmocka_unit_test(a_built_tree_is_as_good_as_a_grown_one),
         cmocka_unit_test(one_of_many_inserts_of_a_key_wins),
+        cmocka_unit_test(a_key_that_cannot_be_compared_is_not_let_in),
         cmocka_unit_test(purge_leaves_marks_of_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
