@@ -684,31 +684,6 @@ void buf_prefetch(struct bufcache *bc, const struct dba *dba, unsigned n)
     }
 }
 
-/* ---- forget ------------------------------------------------------------------------- */
-
-static void forget_block(struct bufcache *bc, struct dba dba)
-{
-    struct part *p = buf__part(bc, dba);
-    rt_spin_lock(p->lock);
-    struct bent *e = buf__find(bc, p, dba);
-    if (e != NULL && e->pin.data != NULL && e->h.pins == 0 && e->h.wip == 0 && e->h.rv == GCS_RV_NONE && e->h.want == GCS_WANT_NONE && !e->h.got) {
-        if (bc->opt.gcs == NULL) {
-            e->h.dirty = e->h.valid = false;
-            e->h.mode = GCS_X;
-            buf__clear_dirty(bc, p, e);
-        }
-        buf__settle(bc, p, e);
-    }
-    part_unlock(p);
-}
-
-/* With GCS only what nobody owns would be forgotten without a word; dirty blocks are left to the writer: the disk never goes back. */
-void bufcache_forget(struct bufcache *bc, struct dba first, uint32_t blocks)
-{
-    for (uint32_t i = 0; i < blocks; i++)
-        forget_block(bc, dba_make(dba_file(first), dba_block(first) + i));
-}
-
 /* ---- open, close, statistics ----------------------------------------------------------- */
 
 static uint32_t pow2_at_most(uint32_t n)

@@ -79,8 +79,6 @@ enum err bufcache_drain(struct bufcache *bc, struct diag *d) MAY_YIELD MUST_CHEC
  * Recovery: replay has brought the block under this X pin to version scn (stamps it). It is dirty, but not under this thread's redo.
  */
 void buf_replayed(struct pin *b, scn_t scn);
-/* Forgets clean and dirty copies of a dropped segment's extent. */
-void bufcache_forget(struct bufcache *bc, struct dba first, uint32_t blocks);
 
 /* clang-format off */
 #define BUF_STATS(X) \

@@ -77,6 +77,9 @@ enum err tt_read_entry(const uint8_t *block, uint16_t index, struct tt_entry *re
     if (err)
         return err;
     const struct tt_stored *e = &entries_of(block)[index];
+    if (e->seq_state >> 56 > TT_PREPARED)
+        return diag_set(d, ERR_CORRUPT, "transaction-table block %" PRIu64 ": entry %u in state %u", block_header_const(block)->dba & UINT32_MAX, index,
+                        (unsigned)(e->seq_state >> 56));
     *ret = (struct tt_entry){
         .seq = e->seq_state & SEQ_MASK,
         .state = (enum tt_state)(e->seq_state >> 56),

@@ -104,7 +104,8 @@ enum err undo_read_record(const uint8_t *block, uint16_t rec, struct undo_record
 {
     const struct undo_body *b = body_of(block);
     struct undo_stored s;
-    const uint16_t at = rec < b->records ? offset_of(block, rec) : 0;
+    const bool whole = block_header_const(block)->type == BLOCK_UNDO && b->end + 2u * b->records <= BLOCK_SIZE;
+    const uint16_t at = whole && rec < b->records ? offset_of(block, rec) : 0;
     if (at < RECORDS_START || at + sizeof(s) > b->end)
         return diag_set(d, ERR_CORRUPT, "undo block %" PRIu64 ": no record %u of %u", block_header_const(block)->dba & UINT32_MAX, rec, b->records);
     memcpy(&s, block + at, sizeof(s));

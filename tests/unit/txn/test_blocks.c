@@ -74,6 +74,11 @@ static void damage_is_refused(void **state)
     assert_int_equal(apply(REDO_TT_SET, p, 23), ERR_CORRUPT);
     assert_int_equal(apply(REDO_UNDO_APPEND, p, sizeof(p)), ERR_CORRUPT);
     assert_memory_equal(before, block, sizeof(block));
+
+    struct tt_entry e;
+    struct diag d;
+    assert_int_equal(apply(REDO_TT_BEGIN, p, tt_make_begin(p, 1, 17 | UINT64_C(200) << 56, UNDO_NONE)), ERR_OK);
+    assert_int_equal(tt_read_entry(block, 1, &e, &d), ERR_CORRUPT); /* a state that does not exist */
 }
 
 static void undo_records_fill_a_block(void **state)
@@ -113,6 +118,18 @@ static void undo_records_fill_a_block(void **state)
     }
     struct undo_record r;
     assert_int_equal(undo_read_record(block, n, &r, NULL, &d), ERR_CORRUPT);
+
+    /* Numbers that would lead out of the block: the end of the records, how many there are; and a block that is no undo block. */
+    uint16_t *end = (uint16_t *)(block + BLOCK_HEADER_SIZE + 8), *records = (uint16_t *)(block + BLOCK_HEADER_SIZE + 6), kept = *records;
+    memset(block + BLOCK_SIZE - 2, 0xff, 2);
+    *end = 0xffff;
+    assert_int_equal(undo_read_record(block, 0, &r, NULL, &d), ERR_CORRUPT);
+    *end = 4000;
+    *records = 0xffff;
+    assert_int_equal(undo_read_record(block, 60000, &r, NULL, &d), ERR_CORRUPT);
+    *records = kept;
+    block_header((void *)block)->type = BLOCK_HEAP;
+    assert_int_equal(undo_read_record(block, 1, &r, NULL, &d), ERR_CORRUPT);
 }
 
 int main(void)
