@@ -11,6 +11,8 @@
 #define CONTROL_BYTES (64u << 10) /* of a copy: written and read as a whole */
 #define CONTROL_PATH_MAX 1024u
 #define CREATE_WAIT_NS RT_SEC(10)
+#define READ_AGAIN 5u /* times, where both copies seem damaged */
+#define READ_AGAIN_NS RT_MS(20)
 
 /*
  * On disk. The fields up to `generation` stay as they are in every later
@@ -273,7 +275,12 @@ enum err control_read(const char *dir, struct control **ret, bool *ret_repaired,
     struct copies c;
     unsigned best = 0;
     copies_init(&c);
-    const enum err err = copies_read(&c, dir, &best, d);
+    enum err err = copies_read(&c, dir, &best, d);
+    /* Without the CF enqueue: another node may have been writing the one copy while it was read here, and then the other one. */
+    for (unsigned again = 0; err == ERR_CORRUPT && again < READ_AGAIN; again++) {
+        rt_sleep(READ_AGAIN_NS);
+        err = copies_read(&c, dir, &best, d);
+    }
     if (!err) {
         *ret = control_decode(c.image[best]);
         *ret_repaired = c.err[1 - best] != ERR_OK;

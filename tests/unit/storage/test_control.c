@@ -222,12 +222,37 @@ static void one_creator_wins(void **state)
         simulate_with(seed, true, 0, race_story, NULL);
 }
 
+/* Both copies look damaged for a moment: another node was writing the one, then the other, while this one read them. */
+static void writer_of_a_moment(void *arg)
+{
+    rt_sleep(RT_MS(25));
+    sim_corrupt(sim_self(), COPY0, 300); /* back */
+    rt_sleep(RT_MS(25));
+    sim_corrupt(sim_self(), COPY1, 300);
+}
+
+static void moment_story(void *arg)
+{
+    struct diag d;
+    struct control *c = NULL;
+    bool repaired;
+    CHECK_OK(control_create("/db", "orders", &d), &d);
+    sim_corrupt(sim_self(), COPY0, 300);
+    sim_corrupt(sim_self(), COPY1, 300);
+    sim_spawn_test(sim_self(), writer_of_a_moment, NULL);
+    read_checked(&c, &repaired);
+    control_free(c);
+}
+
+static void what_is_being_written_is_read_again(void **state) { simulate_with(1, false, 0, moment_story, NULL); }
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_damage_is_told),
         cmocka_unit_test(an_update_happens_or_not),
         cmocka_unit_test(one_creator_wins),
+        cmocka_unit_test(what_is_being_written_is_read_again),
     };
     return cmocka_run_group_tests_name("storage/control", tests, NULL, NULL);
 }
