@@ -10,6 +10,9 @@ struct undoing {
     const struct tt_geometry *g;
     struct xid xid;
     uint32_t nrecords; /* number of its newest record */
+    bool leave_damaged; /* after a crash: what a damaged block would have to be changed back for is left, or nothing could be opened again */
+    uint64_t left; /* records */
+    struct diag first; /* of them */
 };
 
 static enum err log_progress(const struct undoing *u, struct mtr *m, struct undo_ptr next, struct diag *d)
@@ -24,7 +27,37 @@ static enum err log_progress(const struct undoing *u, struct mtr *m, struct undo
     return mtr_change(m, tt, REDO_TT_SET, &(struct mtr_part){ p, len }, 1, d);
 }
 
-static enum err undo_one(const struct undoing *u, const struct undo_record *rec, struct undo_ptr at, struct diag *d)
+/* Its block is damaged: nobody will ever see what is left there. (Whatever else is wrong with a row might be seen as committed one day.) */
+static bool row_is_unreadable(const struct undoing *u, const struct undo_record *rec)
+{
+    struct diag d;
+    struct pin *b;
+    const enum err err = buf_pin(u->ts->opt.bc, rowid_dba(rec->rowid), BUF_S, &b, &d);
+    if (!err)
+        buf_unpin(b);
+    return err == ERR_CORRUPT;
+}
+
+/* Goes on behind a record that cannot be undone; *d says why not. */
+static enum err leave(struct undoing *u, const struct undo_record *rec, struct diag *d)
+{
+    struct mtr m;
+    if (u->left++ == 0)
+        u->first = *d;
+    mtr_begin(&m, u->ts->opt.bc, u->xid);
+    m.urgent = true;
+    enum err err = mtr_reserve(&m, TT_PAYLOAD_MAX + 64, d);
+    if (err)
+        return err;
+    err = log_progress(u, &m, rec->prev_of_txn, d);
+    if (err)
+        mtr_cancel(&m);
+    else
+        mtr_commit(&m, NULL);
+    return err;
+}
+
+static enum err undo_one(struct undoing *u, const struct undo_record *rec, struct undo_ptr at, struct diag *d)
 {
     undo_handler *fn = u->ts->undo[rec->type].fn;
     if (fn == NULL)
@@ -47,13 +80,15 @@ static enum err undo_one(const struct undoing *u, const struct undo_record *rec,
         if (changed)
             txn_fatal(u->ts, d); /* half of a mini-transaction cannot be taken back */
         mtr_cancel(&m);
+        if (err == ERR_CORRUPT && u->leave_damaged && row_is_unreadable(u, rec))
+            return leave(u, rec, d);
         if (err != ERR_AGAIN)
             return err;
         rt_yield();
     }
 }
 
-static enum err undo_chain(const struct undoing *u, struct undo_ptr from, struct undo_ptr down_to, struct diag *d)
+static enum err undo_chain(struct undoing *u, struct undo_ptr from, struct undo_ptr down_to, struct diag *d)
 {
     uint8_t *buf = xmalloc(UNDO_DATA_MAX);
     enum err err = ERR_OK;
@@ -99,7 +134,7 @@ enum err rollback_finish(struct txn_sys *ts, const struct tt_geometry *g, struct
 
 void rollback_chain(struct txn *t, struct undo_ptr down_to)
 {
-    const struct undoing u = { .ts = t->ts, .g = &t->ts->geo, .xid = t->xid, .nrecords = t->nrecords };
+    struct undoing u = { .ts = t->ts, .g = &t->ts->geo, .xid = t->xid, .nrecords = t->nrecords };
     struct diag d;
     diag_clear(&d);
     const enum err err = undo_chain(&u, t->last, down_to, &d);
@@ -148,7 +183,7 @@ enum err rollback_head(struct txn_sys *ts, struct xid x, const struct tt_entry *
 enum err rollback_found(struct txn_sys *ts, const struct tt_geometry *g, struct xid x, const struct tt_entry *e, struct diag *d)
 {
     struct undo_ptr head;
-    struct undoing u = { .ts = ts, .g = g, .xid = x };
+    struct undoing u = { .ts = ts, .g = g, .xid = x, .leave_damaged = true };
     scn_t end = 0;
     enum err err = rollback_head(ts, x, e, &head, &u.nrecords, d);
     if (err == ERR_SNAPSHOT_TOO_OLD) /* of an active transaction nothing may be missing */
@@ -159,6 +194,9 @@ enum err rollback_found(struct txn_sys *ts, const struct tt_geometry *g, struct 
         err = rollback_finish(ts, g, x, &end, d);
     if (err)
         return diag_wrap(d, err, "rolling back transaction %" PRIx64 " of redo thread %u", x.v, g->thread);
+    if (u.left > 0)
+        log_diag(ts->opt.log, LOG_ERROR, &u.first, "rolling back transaction %" PRIx64 " of redo thread %u: %" PRIu64
+                 " changes are left in damaged blocks; reading those fails", x.v, g->thread, u.left);
     if (g->thread == ts->opt.thread) {
         const uint32_t slot = tt_slot(g, xid_seq(x));
         ts->tt[slot].wanted = false;

@@ -635,6 +635,64 @@ static void a_crash_loses_nothing(void **state)
     }
 }
 
+/* ---- a damaged block ------------------------------------------------------------------------------------- */
+
+static bool damage_may_strike;
+
+static void damage_first(void *arg)
+{
+    static struct inst in;
+    memset(&in, 0, sizeof(in));
+    inst_open(&in, &(struct inst_options){ .node = 1, .thread = 1, .incarnation = 1, .create = true, .tt_entries = 32, .extent_blocks = 2 });
+    struct txn *t = begin(&in, TXN_READ_COMMITTED), *open = begin(&in, TXN_READ_COMMITTED);
+    set(&in, t, 1, 1);
+    commit(t);
+    set(&in, open, 2, 2);
+    redo_flush(in.redo, redo_end(in.redo));
+    damage_may_strike = true;
+}
+
+/* The block decays between the replay of the redo and the rollback: the database opens all the same, and the block says that it is damaged. */
+static void damage_second(void *arg)
+{
+    struct inst in = { 0 };
+    struct diag d;
+    scn_t scn = 0;
+    uint64_t n, again;
+    struct rt_file *f = NULL;
+    const lsn_t start = toy_recover(1, &scn);
+    in.scn.now = scn;
+    inst_open(&in, &(struct inst_options){ .node = 1, .thread = 1, .incarnation = 2, .redo_start = start, .xid_seq_start = 1 << 20 });
+    CHECK_OK(rt_open("/db/data/main.dbf", RT_OPEN_WRITE, &f, &d), &d);
+    CHECK_OK(rt_pwrite(f, "decay", 5, (uint64_t)dba_block(in.block) * BLOCK_SIZE + 1000, &d), &d);
+    rt_close(f);
+    CHECK_OK(txn_recover_thread(in.ts, 1, &n, &d), &d);
+    CHECK_OK(txn_recover_thread(in.ts, 1, &again, &d), &d);
+    CHECK(n == 1 && again == 0);
+    CHECK(in.undone == 0);
+    struct pin *b;
+    CHECK(buf_pin(in.bc, in.block, BUF_S, &b, &d) == ERR_CORRUPT);
+    inst_close(&in);
+}
+
+static void damage_test(void *arg)
+{
+    damage_may_strike = false;
+    sim_host_start(sim_self(), 1, damage_first, NULL);
+    while (!damage_may_strike)
+        rt_sleep(RT_MS(1));
+    sim_kill_host(sim_self(), 1);
+    sim_host_start(sim_self(), 2, damage_second, NULL);
+}
+
+static void a_damaged_block_does_not_keep_the_database_closed(void **state)
+{
+    struct sim *s = sim_new(&sim_default);
+    sim_spawn_test(s, damage_test, NULL);
+    assert_true(sim_run(s, RT_SEC(3600)));
+    sim_free(s);
+}
+
 /* ---- full disk ------------------------------------------------------------------------------------------- */
 
 static void disk_full_story(void *arg)
@@ -675,6 +733,7 @@ int main(void)
         cmocka_unit_test(snapshots_hold_undo),
         cmocka_unit_test(undo_is_kept_for_a_while),
         cmocka_unit_test(a_crash_loses_nothing),
+        cmocka_unit_test(a_damaged_block_does_not_keep_the_database_closed),
         cmocka_unit_test(a_full_disk_fails_the_statement),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
