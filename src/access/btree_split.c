@@ -7,7 +7,8 @@
  * The root stays where it is: when it splits, both halves go to new pages.
  *
  * New pages are taken before the first pin (R6); pins go from left to right,
- * then up.
+ * then up. A page that has no room for a downlink is split in its turn, level by level: what a level keeps on the stack meanwhile is a key;
+ * mini-transactions and blocks are in functions of their own, which have returned by then.
  */
 #include "access/btree_int.h"
 
@@ -232,7 +233,7 @@ static enum err split_root(struct split *s, struct pin *root, const struct btree
 }
 
 /* One attempt: *ret_incomplete: the page's last split must be completed first. *ret_done: page that was split (none: DBA_NONE). */
-static enum err attempt_split(struct split *s, struct xid xid, struct dba at, unsigned level, const struct btree_key *k, bool *ret_incomplete,
+static __attribute__((noinline)) enum err attempt_split(struct split *s, struct xid xid, struct dba at, unsigned level, const struct btree_key *k, bool *ret_incomplete,
                               struct dba *ret_split, struct diag *d)
 {
     struct pin *b = NULL;
@@ -264,13 +265,20 @@ static enum err attempt_split(struct split *s, struct xid xid, struct dba at, un
     return err;
 }
 
-enum err btree__split(struct access *a, struct xid xid, struct seg seg, struct dba at, unsigned level, const struct btree_key *k, struct diag *d)
+static __attribute__((noinline)) enum err split_once(struct access *a, struct xid xid, struct seg seg, struct dba at, unsigned level,
+                                                     const struct btree_key *k, bool *ret_incomplete, struct dba *ret_split, struct diag *d)
 {
     struct split s = { .a = a, .seg = seg };
+    enum err err = attempt_split(&s, xid, at, level, k, ret_incomplete, ret_split, d);
+    return_pages(&s);
+    return err;
+}
+
+enum err btree__split(struct access *a, struct xid xid, struct seg seg, struct dba at, unsigned level, const struct btree_key *k, struct diag *d)
+{
     struct dba page;
     bool incomplete;
-    enum err err = attempt_split(&s, xid, at, level, k, &incomplete, &page, d);
-    return_pages(&s);
+    enum err err = split_once(a, xid, seg, at, level, k, &incomplete, &page, d);
     if (err || !page.v || (dba_eq(page, space_first_block(seg)) && !incomplete))
         return err;
     return btree__complete(a, xid, seg, page, d);
@@ -298,8 +306,9 @@ static enum err look_incomplete(struct access *a, struct seg seg, struct dba at,
 }
 
 /* *ret_full: the parent has no room for the downlink; *ret_again: the blocks have changed. */
-static enum err attempt_complete(struct access *a, struct xid xid, struct seg seg, struct dba at, const struct btree_key *sep, unsigned level,
-                                 struct dba *ret_parent, bool *ret_full, bool *ret_again, struct diag *d)
+static __attribute__((noinline)) enum err attempt_complete(struct access *a, struct xid xid, struct seg seg, struct dba at,
+                                                           const struct btree_key *sep, unsigned level, struct dba *ret_parent,
+                                                           bool *ret_full, bool *ret_again, struct diag *d)
 {
     struct pin *b, *parent;
     struct btree_item high;

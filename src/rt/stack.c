@@ -1,5 +1,5 @@
 /*
- * Stacks: mappings with a guard page below, kept for reuse by size class.
+ * Stacks: mappings with a guard below, kept for reuse by size class.
  */
 #include "rt/rt_int.h"
 
@@ -12,7 +12,7 @@
 #define UNPOISON(p, n) ((void)0)
 #endif
 
-#define GUARD_BYTES 4096u
+#define GUARD_BYTES (64u * 1024u) /* more than any frame: one that begins above it cannot end below, in another fiber's stack */
 #define POOL_MAX 256u /* stacks of the default size that are kept; a few of the big ones */
 #define POOL_BIG_MAX 4u
 

@@ -292,6 +292,38 @@ static void one_of_many_inserts_of_a_key_wins(void **state)
     }
 }
 
+/* ---- long keys: a high tree, whose splits go up many levels ------------------------------------------------ */
+
+#define LONG_KEY 2500u
+#define LONG_KEYS 400u
+
+static void long_keys_story(void *arg)
+{
+    struct db db = { 0 };
+    struct diag d;
+    uint8_t key[LONG_KEY];
+    db_open(&db, &(struct db_options){ .create = true, .incarnation = 1 });
+    struct txn *t = begin(&db);
+    memset(key, 'k', sizeof(key));
+    for (uint32_t i = 0; i < LONG_KEYS; i++) {
+        put_u32be(key + LONG_KEY - 4, (uint32_t)hash_u64(i)); /* they differ at their ends only: separators are as long */
+        CHECK_OK(btree_insert(db.access, t, db.by_key, key, LONG_KEY, rowid_make((struct dba){ 1 + i }, 1), NULL, &d), &d);
+    }
+    commit(t);
+    t = begin(&db);
+    for (uint32_t i = 0; i < LONG_KEYS; i++) {
+        struct rowid rowid[2];
+        uint32_t n;
+        put_u32be(key + LONG_KEY - 4, (uint32_t)hash_u64(i));
+        CHECK_OK(btree_lookup(db.access, db.by_key, txn_snapshot(t), key, LONG_KEY, rowid, 2, &n, &d), &d);
+        CHECK(n == 1);
+    }
+    rollback(t);
+    db_close(&db);
+}
+
+static void long_keys_make_a_high_tree(void **state) { db_simulate(1, false, long_keys_story, NULL); }
+
 /* ---- a row that cannot be judged ------------------------------------------------------------------------ */
 
 static enum err unreadable(void *arg, const struct heap_row *row, const uint8_t *key, uint32_t len, bool *ret, struct diag *d)
@@ -380,6 +412,7 @@ int main(void)
         cmocka_unit_test(many_inserts_make_an_ordered_tree),
         cmocka_unit_test(a_built_tree_is_as_good_as_a_grown_one),
         cmocka_unit_test(one_of_many_inserts_of_a_key_wins),
+        cmocka_unit_test(long_keys_make_a_high_tree),
         cmocka_unit_test(a_key_that_cannot_be_compared_is_not_let_in),
         cmocka_unit_test(purge_leaves_marks_of_others),
     };
