@@ -191,6 +191,11 @@ def part_docs():
         run_one('docs/CONFIGURATION.md is up to date', ['scripts/make-configuration-doc.sh', '--check', cli])
 
 
+def part_debug():
+    """The build that developers use: unoptimised, slow assertions, its own warnings."""
+    build('debug')
+
+
 def part_unit():
     """Unit tests and fuzz targets under ASan and UBSan."""
     build_and_run('asan', lambda t: suites_of(t) & {'unit', 'fuzz'})
@@ -302,6 +307,7 @@ def part_quickstart():
 PARTS = {
     'layers': part_layers,
     'docs': part_docs,
+    'debug': part_debug,
     'unit': part_unit,
     'threads': part_threads,
     'mutations': part_mutations,

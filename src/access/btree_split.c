@@ -164,8 +164,8 @@ static enum err split_page(struct split *s, struct pin *b, const struct btree_ke
     uint8_t old[BLOCK_SIZE];
     struct btree_item high_item;
     struct pin *right, *next = NULL;
-    const struct btree_page *p = btree_page(old);
     memcpy(old, b->data, BLOCK_SIZE);
+    const struct btree_page *p = btree_page(old);
     enum err err = mtr_pin_fresh(&s->m, s->fresh[0], &right, d);
     if (!err && p->right)
         err = mtr_pin(&s->m, (struct dba){ p->right }, &next, d);
@@ -205,8 +205,8 @@ static enum err split_root(struct split *s, struct pin *root, const struct btree
     uint8_t old[BLOCK_SIZE], payload[BTREE_BUILDER_BYTES];
     struct pin *left, *right;
     struct btree_builder builder;
-    const struct btree_page *p = btree_page(old);
     memcpy(old, root->data, BLOCK_SIZE);
+    const struct btree_page *p = btree_page(old);
     enum err err = mtr_pin_fresh(&s->m, s->fresh[0], &left, d);
     if (!err)
         err = mtr_pin_fresh(&s->m, s->fresh[1], &right, d);
