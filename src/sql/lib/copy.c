@@ -301,6 +301,8 @@ static enum err copy_from(struct session *s, const struct copy *copy, struct pla
     for (struct result_batch b = { .sel.n = 1 }; !err && b.sel.n > 0;)
         err = exec_next(e, 0, &b, d);
     if (!err)
+        err = txn_snapshot_check(s->engine->opt.ts, snapshot, d);
+    if (!err)
         *ret_rows = exec_rows(e);
     exec_end(e);
     session__stmt_end(s);
@@ -408,6 +410,8 @@ static enum err copy_to(struct session *s, const struct copy *copy, struct plan 
         err = put_rows(s, copy, &b, &line, &field, d);
         *ret_rows += b.sel.n;
     }
+    if (!err)
+        err = txn_snapshot_check(s->engine->opt.ts, snapshot, d); /* or rows may be missing without a word */
     if (!err)
         err = s->client->copy_out_end(s->client->arg, d);
     exec_end(e);

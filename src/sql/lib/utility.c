@@ -297,6 +297,8 @@ static enum err run_for_explain(struct session *s, const struct plan *plan, stru
     err = exec_start(&env, plan, s->arena, &e, d);
     for (struct result_batch b = { .sel.n = 1 }; !err && b.sel.n > 0;)
         err = exec_next(e, 0, &b, d);
+    if (!err)
+        err = txn_snapshot_check(s->engine->opt.ts, snapshot, d); /* it may have changed rows */
     exec_end(e);
     *ret_ms = (double)(rt_now() - start) / 1e6;
     session__stmt_end(s);
