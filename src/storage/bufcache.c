@@ -470,6 +470,17 @@ static void ent_unpin(struct bent *e, bool x)
     part_unlock(p);
 }
 
+/* Files grow before their blocks are used: zeroes from beyond the end are not a block that was never written, but a file that has been cut off. */
+static enum err check_in_file(const struct bufcache *bc, struct dba dba, struct diag *d)
+{
+    uint64_t blocks;
+    enum err err = files_size(bc->opt.files, dba_file(dba), &blocks, d);
+    if (!err && dba_block(dba) >= blocks)
+        err = diag_set(d, ERR_CORRUPT, "block %u of file %u lies beyond the end of the file, which has %" PRIu64 " blocks", dba_block(dba), dba_file(dba),
+                       blocks);
+    return err;
+}
+
 /* Reads the block; the caller holds the latch in X, and the mode. e->h.version is the least that the disk must show. */
 static enum err ent_load(struct bent *e, struct diag *d)
 {
@@ -478,6 +489,8 @@ static enum err ent_load(struct bent *e, struct diag *d)
     if (err)
         return diag_wrap(d, err, "reading block %u of file %u", dba_block(e->pin.dba), dba_file(e->pin.dba));
     err = block_verify(e->pin.data, e->pin.dba, d);
+    if (!err && block_header_const(e->pin.data)->type == BLOCK_NONE)
+        err = check_in_file(bc, e->pin.dba, d);
     if (err)
         return err;
     const scn_t version = block_scn(e->pin.data);

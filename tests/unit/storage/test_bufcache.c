@@ -259,6 +259,11 @@ static void corrupt_fiber(void *arg)
         CHECK(buf_pin(db.bc, dba_make(FILE_DATA, 3), i == 1 ? BUF_X : BUF_S, &b, &d) == ERR_CORRUPT);
         CHECK(strstr(d.message, "block 3") != NULL);
         CHECK(counter_read(db.bc, dba_make(FILE_DATA, 4), 0) == 0);
+        /* A block that was never written is no damage; one beyond the end of the file is: the file has been cut off. */
+        CHECK_OK(buf_pin(db.bc, dba_make(FILE_DATA, 7), BUF_S, &b, &d), &d);
+        buf_unpin(b);
+        CHECK(buf_pin(db.bc, dba_make(FILE_DATA, 8), BUF_S, &b, &d) == ERR_CORRUPT);
+        CHECK(strstr(d.message, "beyond the end") != NULL);
     }
     db_close(&db);
 }
