@@ -2,7 +2,9 @@
 
 #include <stdlib.h>
 
+#include "access/overflow.h"
 #include "base/buf.h"
+#include "base/log.h"
 #include "catalog/catalog_int.h"
 
 /* ---- keys -------------------------------------------------------------------- */
@@ -234,6 +236,17 @@ static enum err insert_entries(struct catalog *c, struct txn *t, const struct ta
     return err;
 }
 
+/* Rows that were formed and will not be inserted: their overflow chains are already in their blocks. */
+static void drop_formed(struct catalog *c, const struct table_def *def, const uint8_t *const *body, const uint32_t *len, uint32_t n)
+{
+    for (uint32_t r = 0; r < n; r++) {
+        struct overflow_ref ref;
+        struct diag d;
+        if (overflow_ref_get(body[r], len[r], &ref) && overflow_free(c->opt.access, def->seg, &ref, &d))
+            log_diag(c->opt.log, LOG_WARNING, &d, "an overflow value's blocks stay behind");
+    }
+}
+
 enum err rel_insert_many(struct catalog *c, struct txn *t, const struct table_def *def, const union datum *const *v, const bool *const *null,
                          uint32_t n, struct arena *arena, struct diag *d)
 {
@@ -241,8 +254,11 @@ enum err rel_insert_many(struct catalog *c, struct txn *t, const struct table_de
     uint32_t *len = ARENA_ARRAY(arena, uint32_t, n);
     struct rowid *rowid = ARENA_ARRAY(arena, struct rowid, n);
     enum err err = ERR_OK;
-    for (uint32_t r = 0; r < n && !err; r++)
+    for (uint32_t r = 0; r < n && !err; r++) {
         err = tuple_form(c->opt.access, t, def->seg, &def->tuple, v[r], null[r], arena, &body[r], &len[r], d);
+        if (err)
+            drop_formed(c, def, body, len, r);
+    }
     if (!err)
         err = heap_insert_many(c->opt.access, t, def->seg, def->layout, body, len, n, rowid, d);
     for (uint16_t i = 0; i < def->nindexes && !err; i++)

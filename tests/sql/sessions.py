@@ -452,6 +452,16 @@ def statement_timeout_ends_a_wait(a, b):
     a.run('ROLLBACK')
 
 
+def cancelled_inserts_lose_no_space(a, b):
+    """The check of the stopped database finds overflow blocks that belong to no row."""
+    a.run('CREATE TABLE IF NOT EXISTS large (id int, t text)')
+    for i in range(3):
+        a.run('SET statement_timeout = 100')
+        must_equal(a.run("INSERT INTO large SELECT g, repeat('x', 60000) FROM generate_series(1, 3000) g"), '57014', 'cancelled')
+        a.run('SET statement_timeout = 0')
+    must_equal(b.run('SELECT count(*) FROM large'), [('0',)], 'rows')
+
+
 def end_of_a_session_rolls_back(a, b):
     a.run('BEGIN')
     a.run('UPDATE iso SET v = 0 WHERE id = 1')
@@ -470,7 +480,7 @@ SCHEDULES = [
     holder_of_a_table_lock_writes,
     write_skew_is_allowed_in_repeatable_read, write_skew_is_prevented_in_serializable, serializable_reads_are_stable,
     ddl_waits_and_is_seen, ddl_of_an_open_transaction_is_not_seen, cancel_ends_a_wait,
-    statement_timeout_ends_a_wait, end_of_a_session_rolls_back,
+    statement_timeout_ends_a_wait, cancelled_inserts_lose_no_space, end_of_a_session_rolls_back,
 ]
 
 
@@ -503,7 +513,8 @@ def main(server, cli, wanted):
                     failed += 1
                     print('not ok %d - %s, %s\n# %s: %s' % (number, s.__name__, where, type(e).__name__, e), flush=True)
         cluster.stop()
-        cluster.check()
+        output = cluster.check()
+        must('belong to no row' not in output, 'space is lost:\n%s', output)
     return failed
 
 
