@@ -39,10 +39,8 @@ void buf_put_str(struct buf *b, const char *s)
     buf_put(b, s, strlen(s));
 }
 
-void buf_printf(struct buf *b, const char *fmt, ...)
+void buf_vprintf(struct buf *b, const char *fmt, va_list ap)
 {
-    va_list ap;
-    va_start(ap, fmt);
     va_list again;
     va_copy(again, ap);
     buf_reserve(b, 64);
@@ -54,5 +52,12 @@ void buf_printf(struct buf *b, const char *fmt, ...)
     }
     b->len += (size_t)n;
     va_end(again);
+}
+
+void buf_printf(struct buf *b, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    buf_vprintf(b, fmt, ap);
     va_end(ap);
 }

@@ -17,6 +17,7 @@ void buf_reserve(struct buf *b, size_t more_bytes);
 void buf_put(struct buf *b, const void *p, size_t bytes);
 void buf_put_str(struct buf *b, const char *s); /* without the NUL */
 void buf_printf(struct buf *b, const char *fmt, ...) PRINTF(2, 3);
+void buf_vprintf(struct buf *b, const char *fmt, va_list ap) PRINTF(2, 0);
 static inline void buf_put_u8(struct buf *b, uint8_t v) { buf_put(b, &v, 1); }
 static inline void buf_reset(struct buf *b) { b->len = 0; }
 

@@ -418,7 +418,6 @@ enum err gcs_open(const struct gcs_options *opt, struct gcs **ret, struct diag *
         g->shards[i].masters = u64map_new(64);
     for (unsigned n = 0; n <= NODES_MAX; n++)
         list_init(&g->backlog[n].list);
-    set_handlers(g);
     g->tend = rt_channel_new(1);
     const struct rt_spawn_options so = { .name = "gcs tender", .worker = RT_WORKER_ANY, .prio = RT_PRIO_HIGH };
     g->tender = rt_spawn(&so, tender_fiber, g);
@@ -428,6 +427,7 @@ enum err gcs_open(const struct gcs_options *opt, struct gcs **ret, struct diag *
         free(g);
         return diag_set(d, ERR_RESOURCES, "no fiber for the global cache");
     }
+    set_handlers(g); /* last: messages of other members may come at once */
     *ret = g;
     return ERR_OK;
 }

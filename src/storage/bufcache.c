@@ -762,13 +762,15 @@ enum err bufcache_open(const struct bufcache_options *opt, struct bufcache **ret
     parts_new(bc);
     pool_new(bc);
 
+    if (opt->gcs != NULL)
+        buf__gcs_attach(bc); /* before the writer, which takes the partition latches, starts: attaching exchanges them */
     enum err err = buf__writer_start(bc, d);
     if (err) {
+        if (opt->gcs != NULL)
+            buf__gcs_detach(bc);
         bufcache_free(bc);
         return diag_wrap(d, err, "opening the buffer cache");
     }
-    if (opt->gcs != NULL)
-        buf__gcs_attach(bc);
     *ret = bc;
     return ERR_OK;
 }

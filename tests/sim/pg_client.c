@@ -274,13 +274,9 @@ enum pg_status pg_query(struct pg_client *c, struct pg_result *ret, const char *
 {
     struct buf sql;
     buf_init(&sql);
-    va_list ap, again;
+    va_list ap;
     va_start(ap, fmt);
-    va_copy(again, ap);
-    const int len = vsnprintf(NULL, 0, fmt, ap);
-    buf_reserve(&sql, (size_t)len + 1);
-    vsnprintf((char *)sql.p, (size_t)len + 1, fmt, again);
-    va_end(again);
+    buf_vprintf(&sql, fmt, ap);
     va_end(ap);
     start_call(c, ret, (const char *)sql.p);
     const size_t at = begin(c, 'Q');

@@ -27,6 +27,7 @@ struct scene {
     double net_break_per_s;
     bool preempt;
     bool narrow; /* send queues that are soon full, a slow network */
+    bool slow_disk; /* a block is asked for while it is being written */
     bool come_and_go; /* host 3 joins late, host 2 leaves early and comes again */
 };
 
@@ -68,6 +69,7 @@ struct host {
     struct files *files;
     struct redo *redo;
     struct bufcache *bc;
+    _Atomic scn_t changed[BLOCKS_MAX]; /* version that this host's last change of the block made */
     _Atomic unsigned busy; /* fibers */
     uint64_t until; /* they work so long, 0: a number of rounds */
 };
@@ -274,8 +276,11 @@ static void change_some(struct host *h)
     const scn_t scn = mtr_commit(&m, NULL);
     CHECK(nth[0] < CHANGES_MAX);
     h->w->block[x].commit[nth[0]] = scn;
-    if (two)
+    scn_raise((struct scn_clock *)&h->changed[x], scn);
+    if (two) {
         h->w->block[y].commit[nth[1]] = scn;
+        scn_raise((struct scn_clock *)&h->changed[y], scn);
+    }
     h->w->adds += 1 + two;
 }
 
@@ -398,23 +403,39 @@ static void observe(struct host *h)
     rt_free_aligned(block, BLOCK_SIZE);
 }
 
-static void work(struct host *h, uint64_t until)
+/* R13: what a checkpoint leaves behind is in place, also what other hosts took over and changed on. */
+static void checkpoint(struct host *h)
 {
     struct diag d;
+    scn_t changed[BLOCKS_MAX];
+    lsn_t at = 0;
+    for (uint32_t i = 0; i < h->w->scene->blocks; i++)
+        changed[i] = h->changed[i];
+    const lsn_t before = redo_end(h->redo);
+    if (bufcache_checkpoint(h->bc, &at, &d) != ERR_OK) {
+        for (unsigned i = 1; i <= HOSTS; i++)
+            dump_host(h->w->host[i]);
+        panic("%s %s", d.message, d.detail);
+    }
+    CHECK(at >= before);
+    uint8_t *block = rt_alloc_aligned(BLOCK_SIZE);
+    for (uint32_t i = 0; i < h->w->scene->blocks; i++) {
+        CHECK_OK(files_read(h->files, dba_of(i), block, &d), &d);
+        if (block_verify(block, dba_of(i), &d) == ERR_OK) /* else being written just now */
+            CHECK(block_scn(block) >= changed[i]);
+    }
+    rt_free_aligned(block, BLOCK_SIZE);
+}
+
+static void work(struct host *h, uint64_t until)
+{
     h->until = until;
     for (uint32_t i = 0; i < h->w->scene->fibers; i++)
         spawn_worker(h);
     while (h->busy > 0) {
-        lsn_t at = 0;
         rt_sleep(RT_MS(20));
         observe(h);
-        const lsn_t before = redo_end(h->redo);
-        if (bufcache_checkpoint(h->bc, &at, &d) != ERR_OK) {
-            for (unsigned i = 1; i <= HOSTS; i++)
-                dump_host(h->w->host[i]);
-            panic("%s %s", d.message, d.detail);
-        }
-        CHECK(at >= before);
+        checkpoint(h);
     }
 }
 
@@ -548,8 +569,8 @@ static void play(const struct scene *scene)
     w->running = HOSTS;
     snprintf(w->dir, sizeof(w->dir), "/db");
     const struct sim_options opt = { .seed = scene->seed, .hosts = HOSTS, .workers = 2, .net_delay_min_us = scene->narrow ? 5000 : 30,
-                                     .net_delay_max_us = scene->narrow ? 9000 : 200, .disk_min_us = 30,
-                                     .disk_max_us = 150, .sync_min_us = 100, .sync_max_us = 500, .net_break_per_s = scene->net_break_per_s,
+                                     .net_delay_max_us = scene->narrow ? 9000 : 200, .disk_min_us = scene->slow_disk ? 300 : 30,
+                                     .disk_max_us = scene->slow_disk ? 3000 : 150, .sync_min_us = 100, .sync_max_us = 500, .net_break_per_s = scene->net_break_per_s,
                                      .preempt = scene->preempt };
     struct sim *s = sim_new(&opt);
     for (uint32_t h = 1; h <= HOSTS; h++)
@@ -604,6 +625,12 @@ static void more_blocks_than_frames(void **state)
         play(&(struct scene){ .seed = 4000 + seed, .frames = 64, .fibers = 4, .rounds = 300, .blocks = BLOCKS_MAX, .come_and_go = seed % 3 == 0, .preempt = seed % 2 == 0 });
 }
 
+static void blocks_are_asked_for_while_being_written(void **state)
+{
+    for (uint64_t seed = first(); seed <= seeds(3); seed++)
+        play(&(struct scene){ .seed = 6000 + seed, .frames = 64, .fibers = 8, .rounds = 100, .blocks = BLOCKS_MAX, .slow_disk = true, .preempt = seed % 2 == 0 });
+}
+
 static void send_queues_fill_up(void **state)
 {
     uint64_t deferred = 0;
@@ -628,6 +655,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(connections_break),
         cmocka_unit_test(nodes_join_and_leave_under_load),
         cmocka_unit_test(more_blocks_than_frames),
+        cmocka_unit_test(blocks_are_asked_for_while_being_written),
         cmocka_unit_test(send_queues_fill_up),
         cmocka_unit_test(threads),
     };
