@@ -411,7 +411,8 @@ def garbage(server, cli):
     startup = struct.pack('!ii', 41, 196608) + b'user\0rustydb\0database\0rustydb\0\0\0'[:33]
     with Cluster(server, cli, nodes=2) as c:
         c.create()
-        c.start()
+        for node in c.nodes:
+            node.start()  # one after the other: they get the numbers 1 and 2, which the handshakes name
         sql_port, ic_port = c.nodes[0].port, c.nodes[0].ic_port
         bystander = c.nodes[0].connect()
         pieces = [b'', b'\0', b'GET / HTTP/1.0\r\n\r\n', b'\xff' * 5000, b'\0\0\0\4', b'\0\0\0\7xyz', struct.pack('!i', 0x7fffffff),
