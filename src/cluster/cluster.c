@@ -36,11 +36,6 @@ void cluster__post(struct cluster *c, const struct view_event *ev)
     cluster__post_view(c, ev, NULL);
 }
 
-static void bad_message(struct cluster *c, const struct ic_message *m, const struct diag *d)
-{
-    log_diag(c->opt.log, LOG_WARNING, d, "membership: message of node %u", m->from);
-}
-
 static void on_join(void *arg, const struct ic_message *m)
 {
     struct cluster *c = arg;
@@ -50,7 +45,7 @@ static void on_join(void *arg, const struct ic_message *m)
     if (err == ERR_OK && (member.node != m->from || member.incarnation != m->from_incarnation))
         err = diag_set(&d, ERR_PROTOCOL, "VIEW_JOIN message for node %u", member.node);
     if (err != ERR_OK)
-        bad_message(c, m, &d);
+        ic_reject(c->ic, m, "%s", d.message);
     else
         cluster__post(c, &(struct view_event){
                              .type = VIEW_EV_JOIN, .from = m->from, .incarnation = m->from_incarnation, .member = &member });
@@ -71,7 +66,7 @@ static void on_step(void *arg, const struct ic_message *m)
         cluster__post_view(c, &ev, view);
         return;
     }
-    bad_message(c, m, &d);
+    ic_reject(c->ic, m, "%s", d.message);
     free(view);
 }
 
@@ -83,7 +78,7 @@ static void on_done(void *arg, const struct ic_message *m)
     if (view_get_done(m->payload, m->len, &ev.step, &ev.epoch, &d) == ERR_OK)
         cluster__post(c, &ev);
     else
-        bad_message(c, m, &d);
+        ic_reject(c->ic, m, "%s", d.message);
 }
 
 /* ---- peers -------------------------------------------------------------------------- */
@@ -240,11 +235,11 @@ enum err cluster_attach(struct cluster *c, struct interconnect *ic, struct diag 
         c->core = view_new(&c->self);
     }
     c->ic = ic;
-    ic_set_handler(ic, IC_HEARTBEAT, cluster__on_heartbeat, c);
-    ic_set_handler(ic, IC_VIEW_JOIN, on_join, c);
-    ic_set_handler(ic, IC_VIEW_LEAVE, on_leave, c);
-    ic_set_handler(ic, IC_VIEW_STEP, on_step, c);
-    ic_set_handler(ic, IC_VIEW_DONE, on_done, c);
+    ic_set_handler(ic, IC_HEARTBEAT, HEARTBEAT_BYTES, HEARTBEAT_BYTES, cluster__on_heartbeat, c);
+    ic_set_handler(ic, IC_VIEW_JOIN, VIEW_MEMBER_BYTES_MIN, VIEW_MEMBER_BYTES_MAX, on_join, c);
+    ic_set_handler(ic, IC_VIEW_LEAVE, 0, 0, on_leave, c);
+    ic_set_handler(ic, IC_VIEW_STEP, VIEW_STEP_BYTES_MIN, VIEW_STEP_BYTES_MAX, on_step, c);
+    ic_set_handler(ic, IC_VIEW_DONE, VIEW_DONE_BYTES, VIEW_DONE_BYTES, on_done, c);
     const enum err err = voting_write(c->voting, &c->self, SLOT_STARTED, 0, d);
     if (err != ERR_OK)
         return err;

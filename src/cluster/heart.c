@@ -154,7 +154,7 @@ void cluster__on_heartbeat(void *arg, const struct ic_message *m)
     struct heartbeat h;
     struct diag d = { 0 };
     if (heartbeat_get(m->payload, m->len, &h, &d) != ERR_OK) {
-        log_diag(c->opt.log, LOG_WARNING, &d, "membership: message of node %u", m->from);
+        ic_reject(c->ic, m, "%s", d.message);
         return;
     }
     const uint64_t now = rt_now();

@@ -399,8 +399,8 @@ static void set_handlers(struct gcs *g)
                                           IC_GCS_GRANT,       IC_GCS_CLEAR,    IC_GCS_DONE,       IC_GCS_NOT_HELD,    IC_GCS_RELEASE,
                                           IC_GCS_WRITTEN,     IC_GCS_PI_DROP,  IC_GCS_WRITE_ASK,  IC_GCS_COPY_ASK,    IC_GCS_COPY };
     for (unsigned i = 0; i < ARRAY_LEN(kinds); i++)
-        ic_set_handler(g->opt.ic, kinds[i], on_message, g);
-    ic_set_handler(g->opt.ic, IC_GCS_DECLARE, gcs__on_declare, g);
+        ic_set_handler(g->opt.ic, kinds[i], sizeof(struct gcs_msg), sizeof(struct gcs_msg) + BLOCK_SIZE, on_message, g);
+    gcs__set_declare_handler(g);
 }
 
 enum err gcs_open(const struct gcs_options *opt, struct gcs **ret, struct diag *d)

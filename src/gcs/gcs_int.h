@@ -97,6 +97,6 @@ bool gcs__backlog_drain(struct gcs *g); /* true: some is left */
 void gcs__tend(struct gcs *g); /* the tender looks at once */
 void gcs__backlog_free(struct gcs *g);
 /* gcs_view.c */
-void gcs__on_declare(void *arg, const struct ic_message *m);
+void gcs__set_declare_handler(struct gcs *g);
 
 #endif

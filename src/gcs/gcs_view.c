@@ -203,7 +203,7 @@ static void take_last(struct gcs *g, epoch_t epoch, node_no from)
     rt_spin_unlock(&g->view_latch);
 }
 
-void gcs__on_declare(void *arg, const struct ic_message *in)
+static void on_declare(void *arg, const struct ic_message *in)
 {
     struct gcs *g = arg;
     struct declare_header h = { 0 };
@@ -221,6 +221,12 @@ void gcs__on_declare(void *arg, const struct ic_message *in)
     }
     if (h.last != 0)
         take_last(g, h.epoch, in->from);
+}
+
+void gcs__set_declare_handler(struct gcs *g)
+{
+    const uint32_t len_max = sizeof(struct declare_header) + DECLARE_BATCH * sizeof(struct gcs_msg);
+    ic_set_handler(g->opt.ic, IC_GCS_DECLARE, sizeof(struct declare_header), len_max, on_declare, g);
 }
 
 static enum err declare_canceled(struct diag *d) { return diag_set(d, ERR_CANCELED, "another change of the membership has begun"); }

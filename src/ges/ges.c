@@ -245,12 +245,13 @@ enum err ges_open(const struct ges_options *opt, struct ges **ret, struct diag *
     list_init(&g->outbox);
     search_init(g);
     if (opt->ic != NULL) {
-        ic_set_handler(opt->ic, IC_GES_REQUEST, on_request, g);
-        ic_set_handler(opt->ic, IC_GES_GRANT, on_grant, g);
-        ic_set_handler(opt->ic, IC_GES_BAST, on_bast, g);
-        ic_set_handler(opt->ic, IC_GES_RELEASE, on_release, g);
-        ic_set_handler(opt->ic, IC_GES_CANCEL, on_cancel, g);
-        ic_set_handler(opt->ic, IC_GES_DECLARE, on_declare, g);
+        const uint32_t len = sizeof(struct ges_wire);
+        ic_set_handler(opt->ic, IC_GES_REQUEST, len, len, on_request, g);
+        ic_set_handler(opt->ic, IC_GES_GRANT, len, len, on_grant, g);
+        ic_set_handler(opt->ic, IC_GES_BAST, len, len, on_bast, g);
+        ic_set_handler(opt->ic, IC_GES_RELEASE, len, len, on_release, g);
+        ic_set_handler(opt->ic, IC_GES_CANCEL, len, len, on_cancel, g);
+        ic_set_handler(opt->ic, IC_GES_DECLARE, len, len, on_declare, g);
     }
     g->service = rt_spawn(&(struct rt_spawn_options){ .name = "enqueues", .worker = RT_WORKER_ANY, .prio = RT_PRIO_HIGH }, service, g);
     if (g->service == NULL) {

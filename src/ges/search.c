@@ -39,6 +39,8 @@ struct search_head {
     uint32_t kind, last; /* the last message of an answer */
 };
 
+#define SEARCH_BYTES_MAX (sizeof(struct search_head) + RECS_A_MESSAGE * sizeof(struct rec))
+
 struct search_answer {
     struct list link; /* g->answers */
     node_no node;
@@ -209,7 +211,7 @@ static node_no coordinator(struct ges *g)
 
 static void send_search(struct ges *g, node_no node, enum search_kind kind, uint64_t id, bool last, const struct rec *r, uint32_t n)
 {
-    uint8_t p[sizeof(struct search_head) + RECS_A_MESSAGE * sizeof(struct rec)];
+    uint8_t p[SEARCH_BYTES_MAX];
     const struct search_head h = { .epoch = atomic_load(&g->epoch), .id = id, .kind = kind, .last = last };
     memcpy(p, &h, sizeof(h));
     if (n > 0)
@@ -563,8 +565,8 @@ void search_init(struct ges *g)
 {
     list_init(&g->answers);
     if (g->opt.ic != NULL) {
-        ic_set_handler(g->opt.ic, IC_GES_WAITS, on_waits, g);
-        ic_set_handler(g->opt.ic, IC_GES_KILL, on_kill, g);
+        ic_set_handler(g->opt.ic, IC_GES_WAITS, sizeof(struct search_head), SEARCH_BYTES_MAX, on_waits, g);
+        ic_set_handler(g->opt.ic, IC_GES_KILL, sizeof(struct kill_message), sizeof(struct kill_message), on_kill, g);
     }
 }
 

@@ -118,6 +118,8 @@ struct link {
 struct ic_handler_slot { /* the function is written last and read first */
     _Atomic(ic_handler *) fn;
     _Atomic(void *) arg;
+    _Atomic uint32_t len_min, len_max;
+    _Atomic uint64_t said_ns; /* when a message of this kind was last complained of; 0: never */
 };
 
 struct interconnect {
@@ -139,6 +141,7 @@ struct interconnect {
     struct rt_conn *handshakes[IC_HANDSHAKES_MAX]; /* spin: connections that are not yet anybody's */
     uint32_t handshakes_running; /* spin: fibers */
     uint64_t rejected; /* spin: before a lane was known */
+    _Atomic uint64_t malformed;
     uint64_t rtt[IC_RTT_BUCKETS]; /* spin */
 };
 
@@ -153,6 +156,7 @@ void link_wake_reader(struct link *l);
 bool link_writer_claim(struct link *l);
 void link_writer_token(struct link *l);
 void ic__dispatch(struct interconnect *ic, const struct ic_message *m);
+enum ic_class ic__lane_class(const struct interconnect *ic, uint32_t index); /* of the messages that travel in it */
 
 /* peers.c */
 void ic__peer_lost(struct peer *p, const char *fmt, ...) PRINTF(2, 3);

@@ -26,6 +26,13 @@ static uint32_t lane_of(const struct interconnect *ic, enum ic_kind kind, uint64
     panic("message kind %d has no class", (int)kind);
 }
 
+enum ic_class ic__lane_class(const struct interconnect *ic, uint32_t index)
+{
+    if (index < IC_LANE_NORMAL)
+        return index == IC_LANE_CRITICAL ? IC_CRITICAL : IC_HIGH;
+    return index == ic->lanes - 1 ? IC_LOW : IC_NORMAL;
+}
+
 enum err ic_send(struct interconnect *ic, node_no node, enum ic_kind kind, uint64_t stripe, const struct ic_part *parts,
                  unsigned nparts)
 {
@@ -66,15 +73,37 @@ void ic_set_epoch(struct interconnect *ic, epoch_t epoch)
     atomic_store_explicit(&ic->epoch, epoch, memory_order_release);
 }
 
-void ic_set_handler(struct interconnect *ic, enum ic_kind kind, ic_handler *fn, void *arg)
+void ic_set_handler(struct interconnect *ic, enum ic_kind kind, uint32_t len_min, uint32_t len_max, ic_handler *fn, void *arg)
 {
     assert((unsigned)kind < IC_KINDS);
+    assert(len_min <= len_max);
     struct ic_handler_slot *h = &ic->handlers[kind];
+    atomic_store_explicit(&h->len_min, len_min, memory_order_relaxed);
+    atomic_store_explicit(&h->len_max, len_max, memory_order_relaxed);
     atomic_store_explicit(&h->arg, arg, memory_order_relaxed); /* ic_ignore() takes any */
     atomic_store_explicit(&h->fn, fn, memory_order_release);
 }
 
 void ic_ignore(void *arg, const struct ic_message *m) { }
+
+/* One message of each kind a second speaks for all. */
+void ic_reject(struct interconnect *ic, const struct ic_message *m, const char *why_fmt, ...)
+{
+    char why[256];
+    const uint64_t now = rt_now();
+    struct ic_handler_slot *h = &ic->handlers[m->kind];
+    const uint64_t said = atomic_load(&h->said_ns);
+    const uint64_t count = atomic_fetch_add(&ic->malformed, 1) + 1;
+    if (said != 0 && now - said < RT_SEC(1))
+        return;
+    atomic_store(&h->said_ns, MAX(now, 1u));
+    va_list ap;
+    va_start(ap, why_fmt);
+    vsnprintf(why, sizeof(why), why_fmt, ap);
+    va_end(ap);
+    log_error(ic->opt.log, "interconnect: protocol error: %s message of %" PRIu32 " bytes from node %u dropped (%" PRIu64 " by now): %s",
+              ic_kind_name(m->kind), m->len, m->from, count, why);
+}
 
 /* ---- peers ------------------------------------------------------------------- */
 
@@ -424,6 +453,7 @@ void ic_stats(const struct interconnect *ic_, struct ic_stats *ret)
     rt_spin_lock(&ic->spin);
     sum.rejected += ic->rejected;
     rt_spin_unlock(&ic->spin);
+    sum.malformed = atomic_load(&ic->malformed);
     *ret = sum;
 }
 

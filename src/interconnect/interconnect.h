@@ -69,7 +69,13 @@ struct ic_options {
 enum err ic_open(const struct ic_options *opt, struct interconnect **ret, struct diag *d) MAY_YIELD MUST_CHECK;
 void ic_close(struct interconnect *ic) MAY_YIELD; /* says goodbye to peers, stops all fibers */
 
-void ic_set_handler(struct interconnect *ic, enum ic_kind kind, ic_handler *fn, void *arg); /* before the first peer, or over ic_ignore() */
+/*
+ * Before the first peer, or over ic_ignore(). A body of fewer than len_min or more than len_max bytes is rejected before the handler
+ * sees it; all else in it is the handler's to check before use: a peer of another version, or with a bug, may send anything.
+ */
+void ic_set_handler(struct interconnect *ic, enum ic_kind kind, uint32_t len_min, uint32_t len_max, ic_handler *fn, void *arg);
+/* What a handler does with a message that makes no sense: logged (a kind once a second), counted, and dropped by the caller. Callable under an rt_spin. */
+void ic_reject(struct interconnect *ic, const struct ic_message *m, const char *why_fmt, ...) PRINTF(3, 4);
 /* The handler of a kind whose service opens later, and that may be lost until then. */
 void ic_ignore(void *arg, const struct ic_message *m);
 
@@ -105,7 +111,8 @@ enum err ic_send(struct interconnect *ic, node_no node, enum ic_kind kind, uint6
     X(retransmitted,    COUNT, "messages sent again after a reconnect") \
     X(reconnects,       COUNT, "connections opened again") \
     X(refused,          COUNT, "messages refused because a queue was full") \
-    X(rejected,         COUNT, "connections rejected: secret, cluster, version, damaged frame")
+    X(rejected,         COUNT, "connections rejected: secret, cluster, version, damaged frame") \
+    X(malformed,        COUNT, "messages dropped because they made no sense: a bug, or a peer of another version")
 /* clang-format on */
 struct ic_stats {
 #define X(name, unit, text) uint64_t name;

@@ -69,6 +69,12 @@ void ic__dispatch(struct interconnect *ic, const struct ic_message *m)
         log_error(ic->opt.log, "interconnect: %s message of node %u dropped: nobody handles it", ic_kind_name(m->kind), m->from);
         return;
     }
+    const uint32_t len_min = atomic_load_explicit(&h->len_min, memory_order_relaxed);
+    const uint32_t len_max = atomic_load_explicit(&h->len_max, memory_order_relaxed);
+    if (m->len < len_min || m->len > len_max) {
+        ic_reject(ic, m, "%" PRIu32 " to %" PRIu32 " bytes are possible", len_min, len_max);
+        return;
+    }
     fn(atomic_load_explicit(&h->arg, memory_order_relaxed), m);
 }
 
@@ -136,6 +142,8 @@ static enum err take_frame(struct link *l, const struct wire_header *h, const ui
     const struct ic_hooks *hooks = &l->ic->opt.hooks;
     if (crc32c(0, payload, h->length - WIRE_HEADER_BYTES) != h->payload_crc)
         return diag_set(d, ERR_PROTOCOL, "damaged frame: the checksum of its payload is wrong");
+    if (h->type == WIRE_DATA && h->class != ic__lane_class(l->ic, l->index)) /* R15: and handlers rely on their lane's fiber */
+        return diag_set(d, ERR_PROTOCOL, "%s frame in lane %" PRIu32, ic_kind_name((enum ic_kind)h->kind), l->index);
     if (hooks->scn_seen != NULL && !hooks->scn_seen(hooks->arg, l->peer->id.node, scn_of(h), h->watermark))
         return diag_set(d, ERR_PROTOCOL, "SCN %" PRIu64 " jumps too far ahead", h->scn);
 

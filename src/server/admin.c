@@ -14,7 +14,7 @@
 static void on_cancel(void *arg, const struct ic_message *m)
 {
     struct instance *in = arg;
-    if (m->len == 8 && in->wire)
+    if (in->wire)
         pgwire_cancel(in->wire, (int32_t)get_u32le(m->payload), get_u32le(m->payload + 4));
 }
 
@@ -34,10 +34,12 @@ void instance__forward_cancel(void *arg, node_no node, int32_t pid, uint32_t sec
 static void on_ask(void *arg, const struct ic_message *m)
 {
     struct instance *in = arg;
-    if (m->len == 4 && memcmp(m->payload, "stop", 4) == 0) {
-        log_info(in->log, "node %u asks this node to stop", m->from);
-        instance_ask_stop(in);
+    if (memcmp(m->payload, "stop", 4) != 0) {
+        ic_reject(in->ic, m, "unknown question");
+        return;
     }
+    log_info(in->log, "node %u asks this node to stop", m->from);
+    instance_ask_stop(in);
 }
 
 /*
@@ -51,14 +53,14 @@ static void ignore_transactions(struct instance *in)
 {
     static const enum ic_kind kinds[] = { IC_TXN_COMMIT, IC_TXN_COMMIT_ACK, IC_TXN_STATUS_ASK, IC_TXN_STATUS };
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
-        ic_set_handler(in->ic, kinds[i], ic_ignore, NULL);
+        ic_set_handler(in->ic, kinds[i], 0, UINT32_MAX, ic_ignore, NULL);
 }
 
 void instance__register_handlers(struct instance *in)
 {
     ignore_transactions(in);
-    ic_set_handler(in->ic, IC_SESSION_CANCEL, on_cancel, in);
-    ic_set_handler(in->ic, IC_ADMIN_ASK, on_ask, in);
+    ic_set_handler(in->ic, IC_SESSION_CANCEL, 8, 8, on_cancel, in);
+    ic_set_handler(in->ic, IC_ADMIN_ASK, 4, 4, on_ask, in);
 }
 
 static void ask_stop(void *arg) { instance_ask_stop(arg); }

@@ -520,8 +520,8 @@ void commit_init(struct txn_sys *ts)
     redo_on_flush_begin(ts->opt.redo, flush_begins, ts);
     redo_on_flush(ts->opt.redo, flushed, ts);
     if (ts->opt.ic != NULL) {
-        ic_set_handler(ts->opt.ic, IC_TXN_COMMIT, on_commit_message, ts);
-        ic_set_handler(ts->opt.ic, IC_TXN_COMMIT_ACK, on_commit_ack, ts);
+        ic_set_handler(ts->opt.ic, IC_TXN_COMMIT, BROADCAST_HEAD, BROADCAST_BYTES, on_commit_message, ts);
+        ic_set_handler(ts->opt.ic, IC_TXN_COMMIT_ACK, 8, 8, on_commit_ack, ts);
     }
     if (ts->opt.ges != NULL)
         ges_set_txn_hooks(ts->opt.ges, &(struct ges_txn_hooks){ ts, hook_is_active, hook_node_of_thread });

@@ -393,7 +393,7 @@ void status_init(struct txn_sys *ts)
 {
     list_init(&ts->asks);
     if (ts->opt.ic != NULL) {
-        ic_set_handler(ts->opt.ic, IC_TXN_STATUS_ASK, on_ask, ts);
-        ic_set_handler(ts->opt.ic, IC_TXN_STATUS, on_status, ts);
+        ic_set_handler(ts->opt.ic, IC_TXN_STATUS_ASK, ASK_HEAD, ASK_HEAD + 8 * ASK_XIDS_MAX, on_ask, ts);
+        ic_set_handler(ts->opt.ic, IC_TXN_STATUS, ANSWER_HEAD, ANSWER_HEAD + ANSWER_ENTRY * ASK_XIDS_MAX, on_status, ts);
     }
 }

@@ -79,11 +79,11 @@ static void side_open(struct side *s)
     };
     if (ic_open(&opt, &s->ic, &d) != ERR_OK)
         panic("%s", d.message);
-    ic_set_handler(s->ic, IC_GCS_REQUEST, on_request, s);
-    ic_set_handler(s->ic, IC_GCS_SHIP, on_ship, s);
-    ic_set_handler(s->ic, IC_GCS_GRANT, on_note, s);
-    ic_set_handler(s->ic, IC_GCS_DONE, on_asked, s);
-    ic_set_handler(s->ic, IC_ADMIN_ANSWER, on_asked, s);
+    ic_set_handler(s->ic, IC_GCS_REQUEST, 0, UINT32_MAX, on_request, s);
+    ic_set_handler(s->ic, IC_GCS_SHIP, 0, UINT32_MAX, on_ship, s);
+    ic_set_handler(s->ic, IC_GCS_GRANT, 0, UINT32_MAX, on_note, s);
+    ic_set_handler(s->ic, IC_GCS_DONE, 0, UINT32_MAX, on_asked, s);
+    ic_set_handler(s->ic, IC_ADMIN_ANSWER, 0, UINT32_MAX, on_asked, s);
     if (ic_peer_add(s->ic, (struct ic_peer_id){ 3 - s->self, 3u - s->self }, s->self == 1 ? "127.0.0.1:42119" : "127.0.0.1:42118", &d) !=
         ERR_OK)
         panic("%s", d.message);

@@ -16,6 +16,12 @@ enum err view_get_step(const uint8_t *p, size_t len, enum view_step *ret_step, e
 void view_put_done(struct buf *b, enum view_step step, epoch_t epoch);
 enum err view_get_done(const uint8_t *p, size_t len, enum view_step *ret_step, epoch_t *ret_epoch, struct diag *d) MUST_CHECK;
 
+#define VIEW_MEMBER_BYTES_MIN 14u /* with empty texts */
+#define VIEW_MEMBER_BYTES_MAX (VIEW_MEMBER_BYTES_MIN + 63u + 127u + 127u)
+#define VIEW_STEP_BYTES_MIN 10u /* an empty view */
+#define VIEW_STEP_BYTES_MAX (VIEW_STEP_BYTES_MIN + NODES_MAX * VIEW_MEMBER_BYTES_MAX)
+#define VIEW_DONE_BYTES 9u
+
 #define HEARTBEAT_BYTES 32u
 struct heartbeat {
     uint8_t state; /* enum slot_state */

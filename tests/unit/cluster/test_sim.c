@@ -304,7 +304,7 @@ static enum err node_open(struct node *n, const char *name, struct diag *d)
     };
     err = ic_open(&ic, &n->ic, d);
     for (uint32_t i = 0; i < KINDS && err == ERR_OK; i++)
-        ic_set_handler(n->ic, kinds[i], on_message, n);
+        ic_set_handler(n->ic, kinds[i], 0, UINT32_MAX, on_message, n);
     if (err == ERR_OK)
         err = cluster_attach(n->c, n->ic, d);
     if (err == ERR_OK)

@@ -74,7 +74,7 @@ static void open_node(struct node *n)
     if (ic_open(&opt, &n->ic, &d) != ERR_OK)
         panic("ic_open: %s", d.message);
     for (uint32_t i = 0; i < KINDS; i++)
-        ic_set_handler(n->ic, kinds[i], on_message, n);
+        ic_set_handler(n->ic, kinds[i], 0, UINT32_MAX, on_message, n);
 }
 
 static void send_one(struct node *n, node_no to, uint64_t kind, uint64_t number)

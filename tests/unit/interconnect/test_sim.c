@@ -148,7 +148,7 @@ static void open_node(struct node *n)
     if (ic_open(&opt, &n->ic, &d) != ERR_OK)
         panic("ic_open: %s", d.message);
     for (uint32_t i = 0; i < KINDS; i++)
-        ic_set_handler(n->ic, kinds[i], on_message, n);
+        ic_set_handler(n->ic, kinds[i], 32, UINT32_MAX, on_message, n);
 }
 
 static void add_peer(struct node *n, uint32_t host, uint32_t at_host, int port)
@@ -473,6 +473,43 @@ static void garbage_on_the_port_harms_nothing(void **state)
     world_free(w);
 }
 
+/* ---- bodies of an impossible length ------------------------------------------------------- */
+
+static void send_short(struct node *n, uint32_t to, uint32_t len)
+{
+    static const uint8_t zeros[32];
+    const struct ic_part part = { zeros, len };
+    if (ic_send(n->ic, (node_no)to, IC_GES_REQUEST, 0, &part, 1) != ERR_OK)
+        complain(n->w, "a short message was not admitted");
+}
+
+static void impossible_bodies_test(void *arg)
+{
+    struct world *w = arg;
+    rt_sleep(RT_MS(100));
+    for (uint32_t len = 0; len < 32; len++)
+        send_short(&w->node[1], 2, len);
+    send_short(&w->node[2], 2, 31); /* to itself */
+    send_one(&w->node[1], 2, 1, 0, 1); /* and a good one behind them */
+    rt_sleep(RT_MS(100));
+    struct ic_stats st;
+    ic_stats(w->node[2].ic, &st);
+    if (st.malformed != 33 || w->node[2].heard_total != 1)
+        complain(w, "%" PRIu64 " messages rejected, %" PRIu64 " heard", st.malformed, w->node[2].heard_total);
+    if (st.rejected != 0 || st.reconnects != 0)
+        complain(w, "the connection suffered");
+    w->node[1].stop = w->node[2].stop = true;
+}
+
+static void impossible_bodies_do_not_reach_the_handler(void **state)
+{
+    struct world *w = two_hosts();
+    run_pair(w, impossible_bodies_test);
+    assert_true(log_has(&w->node[2], "protocol error: GES_REQUEST message of 31 bytes from node 2 dropped (1 by now): 32 to"));
+    assert_false(log_has(&w->node[2], "(2 by now)")); /* not once for each */
+    world_free(w);
+}
+
 /* ---- damage on the way: a proxy on host 3 flips bits ----------------------------------- */
 
 #define PROXY_PORT 6000
@@ -634,6 +671,7 @@ int main(void)
         cmocka_unit_test(goodbye_ends_the_session),
         cmocka_unit_test(another_incarnation_ends_the_session),
         cmocka_unit_test(a_peer_is_replaced_by_its_next_incarnation),
+        cmocka_unit_test(impossible_bodies_do_not_reach_the_handler),
         cmocka_unit_test(garbage_on_the_port_harms_nothing),
         cmocka_unit_test(damaged_frames_are_sent_again),
         cmocka_unit_test(a_full_queue_refuses),
