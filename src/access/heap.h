@@ -86,6 +86,7 @@ struct heap_write {
     uint64_t seen_writer; /* with accept_newer: the ret_writer that HEAP_CHANGED returned (it names a version) */
     bool nowait, skip_locked;
     uint64_t deadline; /* of waits for row locks; 0: none */
+    bool in_line; /* of those who wait for the row (txn_line_join()); set here */
     struct arena *arena; /* for ret_row */
     struct heap_row ret_row; /* HEAP_CHANGED: newest committed version */
     uint64_t ret_writer;
@@ -94,6 +95,8 @@ enum err heap_update(struct access *a, struct txn *t, struct heap_write *w, uint
                      enum heap_outcome *ret, struct diag *d) MAY_YIELD MUST_CHECK;
 enum err heap_delete(struct access *a, struct txn *t, struct heap_write *w, enum heap_outcome *ret, struct diag *d) MAY_YIELD MUST_CHECK;
 enum err heap_lock(struct access *a, struct txn *t, struct heap_write *w, enum heap_outcome *ret, struct diag *d) MAY_YIELD MUST_CHECK;
+/* After HEAP_CHANGED, when the newer version is not wanted: others who wait for the row need not wait for this transaction. */
+void heap_let_go(struct txn *t, struct heap_write *w);
 
 /* The version visible to the snapshot, copied into the arena; *ret_found false: there is none. */
 enum err heap_fetch(struct access *a, const struct snapshot *s, struct seg seg, struct rowid rowid, struct arena *arena,

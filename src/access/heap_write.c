@@ -147,6 +147,37 @@ static enum err copy_newest(struct write *x, bool *ret_found, struct diag *d)
     return ERR_OK;
 }
 
+static enum err get_in_line(struct write *x, struct diag *d)
+{
+    struct heap_write *w = x->w;
+    const enum err err = txn_line_join(x->t, w->seg, w->rowid, w->deadline ? w->deadline : RT_FOREVER, d);
+    w->in_line = err == ERR_OK;
+    return err;
+}
+
+void heap_let_go(struct txn *t, struct heap_write *w)
+{
+    if (w->in_line)
+        txn_line_leave(t, w->seg, w->rowid);
+    w->in_line = false;
+}
+
+/* Before the first attempt: who has seen that the row is taken does not fetch the block to see it again. */
+static enum err begin_write(struct write *x, struct diag *d)
+{
+    const struct heap_write *w = x->w;
+    if (w->in_line || w->nowait || w->skip_locked || LIKELY(!txn_saw_row_busy(x->t, w->rowid)))
+        return ERR_OK;
+    return get_in_line(x, d);
+}
+
+/* Stays in line where it got the row, or may want the newer version. */
+static void end_write(struct write *x, enum err err, enum heap_outcome outcome)
+{
+    if (err || (outcome != HEAP_DONE && outcome != HEAP_CHANGED))
+        heap_let_go(x->t, x->w);
+}
+
 /*
  * What a verdict other than JUDGE_GO leads to, after the pins have been let go. *ret_again: attempt once more.
  */
@@ -179,6 +210,8 @@ static enum err settle(struct write *x, enum verdict v, enum heap_outcome *ret, 
         if (w->nowait)
             return diag_set(d, ERR_LOCK_NOT_AVAILABLE, "could not obtain lock on row");
         *ret_again = true;
+        if (!w->in_line)
+            return get_in_line(x, d); /* the row may be free when it is its turn */
         return txn_wait_for(x->t, x->xid, w->deadline ? w->deadline : RT_FOREVER, d);
     case JUDGE_STATUS:
         *ret_again = true;
@@ -245,25 +278,35 @@ static enum err attempt_header(struct write *x, bool lock, enum verdict *ret_v, 
     return err;
 }
 
-static enum err change_header(struct access *a, struct txn *t, struct heap_write *w, bool lock, enum heap_outcome *ret, struct diag *d)
+static enum err header_loop(struct write *x, bool lock, enum heap_outcome *ret, struct diag *d)
 {
-    struct mtr m;
-    struct write x = { .a = a, .t = t, .w = w, .m = &m };
     for (unsigned i = 0; i < ATTEMPTS_MAX; i++) {
         enum verdict v;
         bool again;
-        enum err err = attempt_header(&x, lock, &v, d);
+        enum err err = attempt_header(x, lock, &v, d);
         if (err)
             return err;
         if (v == JUDGE_GO) {
             *ret = HEAP_DONE;
             return ERR_OK;
         }
-        err = settle(&x, v, ret, &again, d);
+        err = settle(x, v, ret, &again, d);
         if (err || !again)
             return err;
     }
-    return diag_set(d, ERR_INTERNAL, "row %" PRIx64 " of segment %u does not come to rest", w->rowid.v, w->seg.id);
+    return diag_set(d, ERR_INTERNAL, "row %" PRIx64 " of segment %u does not come to rest", x->w->rowid.v, x->w->seg.id);
+}
+
+static enum err change_header(struct access *a, struct txn *t, struct heap_write *w, bool lock, enum heap_outcome *ret, struct diag *d)
+{
+    struct mtr m;
+    struct write x = { .a = a, .t = t, .w = w, .m = &m };
+    *ret = HEAP_GONE;
+    enum err err = begin_write(&x, d);
+    if (!err)
+        err = header_loop(&x, lock, ret, d);
+    end_write(&x, err, *ret);
+    return err;
 }
 
 enum err heap_delete(struct access *a, struct txn *t, struct heap_write *w, enum heap_outcome *ret, struct diag *d)
@@ -595,7 +638,10 @@ enum err heap_update(struct access *a, struct txn *t, struct heap_write *w, uint
     enum heap_outcome outcome = HEAP_GONE;
     u.undo_len = MIN(len + UNDO_UPDATE_HEAD_MAX, UNDO_GUESS);
     enum err err = len > HEAP_BODY_MAX ? diag_set(d, ERR_LIMIT, "row is too big: size %u, maximum size %u", len, HEAP_BODY_MAX)
-                                       : update_loop(&u, &outcome, d);
+                                       : begin_write(&u.x, d);
+    if (!err)
+        err = update_loop(&u, &outcome, d);
+    end_write(&u.x, err, outcome);
     if (u.move && u.fresh && (err || outcome != HEAP_DONE))
         space_untake(a->space, w->seg, u.to);
     if (err || outcome != HEAP_DONE)

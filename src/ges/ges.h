@@ -25,7 +25,8 @@
     X(RS, "rows locked FOR SHARE (segment, rowid)") \
     X(FK, "referenced keys") \
     X(DL, "data dictionary: object names being created or dropped (hash of the name)") \
-    X(SG, "segment that is being created or freed (segment id)")
+    X(SG, "segment that is being created or freed (segment id)") \
+    X(RQ, "row that several transactions want: who is next (segment id, rowid)")
 
 #define GES_MODES(X) X(NL) X(CR) X(CW) X(PR) X(PW) X(EX)
 /* clang-format on */

@@ -32,6 +32,7 @@ struct lres {
     uint8_t cached; /* what the master has granted to this node; alone: EX */
     uint8_t asked; /* what the master has been asked for; NL: nothing */
     uint8_t blocks; /* mode that another node wants and that the cached one is in the way of; NL: none */
+    uint8_t turns; /* new requests granted here while `blocks` said that another node waits */
     uint64_t grant_no;
 };
 struct hold { /* one owner's on one resource */

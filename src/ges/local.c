@@ -5,6 +5,7 @@
 
 #define INDEX_FROM 16u /* holds of an owner that are found by a map */
 #define AT_ONCE RT_MS(250)
+#define ROW_TURNS 8u
 
 /* ---- look-up: under the shard's spin ----------------------------------------------------- */
 
@@ -89,11 +90,19 @@ static void give_way(struct ges *g, struct lres *l)
         tell_master(g, l, IC_GES_RELEASE, held);
     }
     l->blocks = GES_MODE_NL;
+    l->turns = 0;
 }
+
+/*
+ * How many of this node's waiters go first though another node waits, too. The row's block is here: it would travel with each turn.
+ */
+static uint32_t turns_of(const struct lres *l) { return l->res.type == GES_RQ ? ROW_TURNS : 0; }
 
 static void granted(void *arg, struct lq_entry *e)
 {
     struct hold *h = CONTAINER_OF(e, struct hold, e);
+    if (h->res->blocks != GES_MODE_NL && h->res->turns < UINT8_MAX)
+        h->res->turns++;
     wait_wake(arg, h->o, 0); /* nothing where it does not wait: granted within ges_lock() */
 }
 
@@ -101,7 +110,7 @@ static void granted(void *arg, struct lq_entry *e)
 static enum ges_mode run(struct ges *g, struct lres *l)
 {
     for (;;) {
-        const struct lq_limits limits = { .cap = l->cached, .hold_new = l->blocks != GES_MODE_NL, .against = l->blocks };
+        const struct lq_limits limits = { .cap = l->cached, .hold_new = l->blocks != GES_MODE_NL && l->turns >= turns_of(l), .against = l->blocks };
         const enum ges_mode need = lq_run(&l->q, limits, granted, g);
         const uint8_t before = l->blocks;
         give_way(g, l);

@@ -113,6 +113,7 @@ struct snapshot {
     scn_t s;
     struct xid own; /* sees its own changes ... */
     uint32_t stmt; /* ... of statements before this one */
+    struct txn_busy_rows *busy; /* its transaction's; NULL: nobody asks */
 };
 
 enum err txn_begin(struct txn_sys *ts, enum txn_isolation iso, struct txn **ret, struct diag *d) MUST_CHECK;
@@ -180,6 +181,15 @@ enum row_writer { ROW_WRITER_SELF, ROW_WRITER_ACTIVE, ROW_WRITER_COMMITTED, ROW_
 enum row_writer txn_row_writer(struct txn_sys *ts, struct xid self, const struct row_header *h, scn_t *ret_commit_scn);
 /* Parks until the transaction has ended (ges_wait_txn). Without pins. */
 enum err txn_wait_for(struct txn *t, struct xid x, uint64_t deadline, struct diag *d) MAY_YIELD MUST_CHECK;
+
+/*
+ * Who wants a row that another transaction has gets in line first, waits for that transaction when it is at the head, and stays there to
+ * its own end if it got the row; else it leaves. The reads of a statement note rows that they found taken: its writes get in line at once.
+ */
+enum err txn_line_join(struct txn *t, struct seg seg, struct rowid rowid, uint64_t deadline, struct diag *d) MAY_YIELD MUST_CHECK;
+void txn_line_leave(struct txn *t, struct seg seg, struct rowid rowid);
+void txn_note_busy_row(const struct snapshot *s, struct rowid rowid);
+bool txn_saw_row_busy(struct txn *t, struct rowid rowid);
 
 /* ---- undo ----------------------------------------------------------------- */
 

@@ -22,7 +22,12 @@ WAIT_S = 0.4  # a step that has not ended within it is waiting
 
 class Session:
     def __init__(self, port):
+        self.port = port
         self.c = pg.Connection(port, timeout=30)
+
+    def another(self):
+        """On the same node."""
+        return Session(self.port)
 
     def run(self, sql):
         """Rows of the last statement, or the SQLSTATE."""
@@ -462,6 +467,91 @@ def cancelled_inserts_lose_no_space(a, b):
     must_equal(b.run('SELECT count(*) FROM large'), [('0',)], 'rows')
 
 
+def a_row_goes_to_one_after_the_other(a, b):
+    """In which order is not said: waiters of the node that has the row may go first."""
+    waiters = [b, a.another(), b.another(), a.another()]
+    a.run('BEGIN')
+    a.run('UPDATE iso SET v = 0 WHERE id = 1')
+    for n, w in enumerate(waiters):
+        w.run('BEGIN')
+        w.start('UPDATE iso SET v = v * 10 + %d WHERE id = 1' % (n + 1))
+        must(w.blocked(), 'waiter %d does not wait', n + 1)
+    last, left, value = a, list(waiters), 0
+    while left:
+        commits = len(left) != 3
+        last.run('COMMIT' if commits else 'ROLLBACK')
+        ready = select.select([w.c.socket for w in left], [], [], 10)[0]
+        time.sleep(WAIT_S)
+        must_equal(len(select.select([w.c.socket for w in left], [], [], 0)[0]), 1, 'sessions that got the row')
+        last = next(w for w in left if w.c.socket is ready[0])
+        must_equal(last.finish(), [], 'the update')
+        left.remove(last)
+        if len(left) != 3:  # the first of them rolls back
+            value = value * 10 + waiters.index(last) + 1
+    last.run('COMMIT')
+    must_equal(a.run('SELECT v FROM iso WHERE id = 1'), [(str(value),)], 'in the end')
+    for w in waiters[1:]:
+        w.c.close()
+
+
+def who_does_not_want_the_row_any_more_is_in_nobodys_way(a, b):
+    third = a.another()
+    for isolation, outcome in (('READ COMMITTED', []), ('REPEATABLE READ', '40001')):
+        for statement in ('UPDATE iso SET v = 5 WHERE id = 1 AND v = 10', 'DELETE FROM iso WHERE id = 1 AND v = 10',
+                          'SELECT 1 FROM iso WHERE id = 1 AND v = 10 FOR UPDATE'):
+            a.run('UPDATE iso SET v = 10 WHERE id = 1')
+            a.run('BEGIN')
+            a.run('UPDATE iso SET v = 1 WHERE id = 1')
+            b.run('BEGIN ISOLATION LEVEL ' + isolation)
+            b.start(statement)
+            must(b.blocked(), 'no wait')
+            third.start('UPDATE iso SET v = v + 100 WHERE id = 1')
+            must(third.blocked(), 'the third does not wait')
+            a.run('COMMIT')
+            must_equal(b.finish(), outcome, '%s, %s' % (isolation, statement))
+            must_equal(third.finish(), [], 'the third goes on beside the open transaction')
+            b.run('ROLLBACK')
+            must_equal(a.run('SELECT v FROM iso WHERE id = 1'), [('101',)], 'in the end')
+    third.c.close()
+
+
+def a_place_in_line_ends_with_its_savepoint(a, b):
+    third = b.another()
+    a.run('BEGIN')
+    a.run('UPDATE iso SET v = 0 WHERE id = 1')
+    b.run('BEGIN')
+    b.run('SAVEPOINT s')
+    b.start('UPDATE iso SET v = v + 1 WHERE id = 1')
+    must(b.blocked(), 'no wait')
+    third.start('UPDATE iso SET v = v + 10 WHERE id = 1')
+    must(third.blocked(), 'the third does not wait')
+    a.run('COMMIT')
+    must_equal(b.finish(), [], 'the second')
+    must(third.blocked(), 'the third does not wait for the second')
+    b.run('ROLLBACK TO s')
+    must_equal(third.finish(), [], 'the third')
+    b.run('COMMIT')
+    must_equal(a.run('SELECT v FROM iso WHERE id = 1'), [('10',)], 'in the end')
+    third.c.close()
+
+
+def a_cancelled_waiter_leaves_the_line(a, b):
+    third = a.another()
+    a.run('BEGIN')
+    a.run('UPDATE iso SET v = 0 WHERE id = 1')
+    b.run('BEGIN')
+    b.run("SET LOCAL statement_timeout = '500ms'")
+    b.start('UPDATE iso SET v = v + 1 WHERE id = 1')
+    third.start('UPDATE iso SET v = v + 10 WHERE id = 1')
+    must_equal(b.finish(), '57014', 'the second gives up')
+    must(third.blocked(), 'the third does not wait')
+    a.run('COMMIT')
+    must_equal(third.finish(), [], 'the third')
+    b.run('ROLLBACK')
+    must_equal(a.run('SELECT v FROM iso WHERE id = 1'), [('10',)], 'in the end')
+    third.c.close()
+
+
 def end_of_a_session_rolls_back(a, b):
     a.run('BEGIN')
     a.run('UPDATE iso SET v = 0 WHERE id = 1')
@@ -476,6 +566,8 @@ SCHEDULES = [
     read_committed_update_rechecks, read_committed_delete_rechecks, lost_update_is_prevented,
     lock_and_update_in_one_statement, both_sides_of_a_join_locked, for_update_rechecks, nowait_and_skip_locked, deadlock,
     unique_race_committed, unique_race_rolled_back, unique_key_of_a_deleted_row, unique_key_moves, savepoint_releases_rows, savepoint_lets_waiters_go,
+    a_row_goes_to_one_after_the_other, who_does_not_want_the_row_any_more_is_in_nobodys_way, a_place_in_line_ends_with_its_savepoint,
+    a_cancelled_waiter_leaves_the_line,
     serializable_keeps_what_a_savepoint_read, savepoint_takes_back_definitions, index_younger_than_the_snapshot, own_changes_are_seen,
     holder_of_a_table_lock_writes,
     write_skew_is_allowed_in_repeatable_read, write_skew_is_prevented_in_serializable, serializable_reads_are_stable,

@@ -174,6 +174,7 @@ enum err exec__target_update(struct target_row *t, struct arena *arena, bool *re
             return outcome_of(e, outcome, ret, d);
         err = look_again(t, &w, arena, &wanted, d);
     }
+    heap_let_go(e->env.txn, &w);
     return err;
 }
 
@@ -194,6 +195,7 @@ enum err exec__target_delete(struct target_row *t, struct arena *arena, bool *re
             return outcome_of(e, outcome, ret, d);
         err = look_again(t, &w, arena, &wanted, d);
     }
+    heap_let_go(e->env.txn, &w);
     return err;
 }
 
@@ -427,6 +429,27 @@ const struct node_ops exec__insert = { sizeof(struct insert), insert_init, inser
 
 /* ---- FOR UPDATE -------------------------------------------------------------------------------------- */
 
+/* After HEAP_CHANGED: the newer version in child_v, if it is still wanted. Then *w accepts it. */
+static enum err lock_newer(struct exec *e, const struct plan_node *lock, const struct row_target *target, struct heap_write *w, union datum *child_v,
+                           uint8_t *child_null, bool *ret_wanted, struct diag *d)
+{
+    const struct table_def *def = exec__rel(e, target->rel);
+    *ret_wanted = false;
+    if (!reads_newest(e))
+        return serialization("update", d);
+    union datum *v = ARENA_ARRAY(w->arena, union datum, def->ncols);
+    uint8_t *null = ARENA_ARRAY(w->arena, uint8_t, def->ncols);
+    enum err err = rel_deform(e->env.catalog, e->env.snapshot, def, &w->ret_row, v, (bool *)null, w->arena, d);
+    if (err)
+        return err;
+    put_newer(target, def, v, null, child_v, child_null);
+    const struct row_in in = { { child_v }, { child_null } };
+    e->func.types.arena = w->arena;
+    w->accept_newer = true;
+    w->seen_writer = w->ret_writer;
+    return exec__scalar_true(e, lock->lock.recheck, &in, ret_wanted);
+}
+
 enum err exec__lock_row(struct exec *e, const struct plan_node *lock, const struct row_target *target, union datum *child_v, uint8_t *child_null,
                         struct arena *arena, bool *ret, bool *ret_changed, struct diag *d)
 {
@@ -436,34 +459,23 @@ enum err exec__lock_row(struct exec *e, const struct plan_node *lock, const stru
                             .nowait = target->wait == WAIT_ERROR,
                             .skip_locked = target->wait == WAIT_SKIP,
                             .arena = arena };
+    enum err err;
+    bool wanted;
     *ret = false;
-    for (;;) {
+    do {
         enum heap_outcome outcome;
-        enum err err = heap_lock(e->access, e->env.txn, &w, &outcome, d);
+        err = heap_lock(e->access, e->env.txn, &w, &outcome, d);
         if (err == ERR_LOCK_NOT_AVAILABLE && w.nowait)
             return diag_set(d, err, "could not obtain lock on row in relation \"%s\"", def->name);
         if (err)
             return err;
         if (outcome != HEAP_CHANGED)
             return outcome_of(e, outcome, ret, d);
-        if (!reads_newest(e))
-            return serialization("update", d);
-        union datum *v = ARENA_ARRAY(arena, union datum, def->ncols);
-        uint8_t *null = ARENA_ARRAY(arena, uint8_t, def->ncols);
-        err = rel_deform(e->env.catalog, e->env.snapshot, def, &w.ret_row, v, (bool *)null, arena, d);
-        if (err)
-            return err;
-        put_newer(target, def, v, null, child_v, child_null);
         *ret_changed = true;
-        const struct row_in in = { { child_v }, { child_null } };
-        bool wanted;
-        e->func.types.arena = arena;
-        err = exec__scalar_true(e, lock->lock.recheck, &in, &wanted);
-        if (err || !wanted)
-            return err;
-        w.accept_newer = true;
-        w.seen_writer = w.ret_writer;
-    }
+        err = lock_newer(e, lock, target, &w, child_v, child_null, &wanted, d);
+    } while (!err && wanted);
+    heap_let_go(e->env.txn, &w);
+    return err;
 }
 
 struct lock_rows {

@@ -483,6 +483,80 @@ static void cache_node(void *arg)
 }
 static void cached_modes_send_nothing(void **state) { run_nodes(cache_node, 12, 0); }
 
+/* All nodes want a row all the time: it stays on a node for a few turns, never for long. */
+#define ROW_FIBERS 20u
+#define ROW_GRANTS 600u
+static struct {
+    unsigned n, runs, longest, run;
+    node_no last;
+    unsigned got[NODES + 1][ROW_FIBERS];
+    _Atomic unsigned busy[NODES + 1];
+    bool held;
+} row;
+
+struct row_user {
+    struct node *n;
+    unsigned fiber;
+};
+
+static void note_turn(node_no node)
+{
+    row.run = node == row.last ? row.run + 1 : 1;
+    row.runs += row.run == 1;
+    row.last = node;
+    if (row.n > 100) /* all wait by now */
+        row.longest = MAX(row.longest, row.run);
+}
+
+static void row_user(void *arg)
+{
+    const struct row_user *u = arg;
+    const struct ges_resource res = { GES_RQ, 7, 9 };
+    struct ges_owner *o = ges_owner_new(u->n->g, "row");
+    struct diag d;
+    while (row.n < ROW_GRANTS) {
+        CHECK_OK(ges_lock(o, res, GES_MODE_EX, RT_FOREVER, &d), &d);
+        CHECK(!row.held);
+        row.held = true;
+        row.n++;
+        row.got[u->n->no][u->fiber]++;
+        note_turn(u->n->no);
+        rt_sleep(RT_MS(1));
+        row.held = false;
+        ges_unlock_all(o);
+    }
+    ges_owner_free(o);
+    row.busy[u->n->no]--;
+}
+
+static void row_node(void *arg)
+{
+    struct node *n = arg;
+    const unsigned no = (unsigned)(n - w.n);
+    struct row_user u[ROW_FIBERS];
+    open_node(n, no);
+    install_view(n, NODES, 1);
+    row.busy[no] = ROW_FIBERS;
+    for (unsigned i = 0; i < ROW_FIBERS; i++) {
+        u[i] = (struct row_user){ n, i };
+        rt_detach(rt_spawn(&(struct rt_spawn_options){ .name = "row user", .worker = RT_WORKER_ANY }, row_user, &u[i]));
+    }
+    while (row.busy[no] > 0)
+        rt_sleep(RT_MS(1));
+    close_node(n);
+}
+
+static void a_row_stays_for_a_few_turns(void **state)
+{
+    memset(&row, 0, sizeof(row));
+    run_nodes(row_node, 13, 0);
+    assert_in_range(row.longest, 4, 18);
+    assert_true(row.n / row.runs >= 4);
+    for (unsigned no = 1; no <= NODES; no++)
+        for (unsigned i = 0; i < ROW_FIBERS; i++)
+            assert_true(row.got[no][i] >= 5);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -492,6 +566,7 @@ int main(void)
         cmocka_unit_test(deadlocks_are_broken),
         cmocka_unit_test(deadlocks_across_nodes_are_broken),
         cmocka_unit_test(cached_modes_send_nothing),
+        cmocka_unit_test(a_row_stays_for_a_few_turns),
         cmocka_unit_test(nodes_never_hold_what_conflicts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
