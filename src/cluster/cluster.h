@@ -34,8 +34,11 @@ struct cluster_member {
     char sql_address[128];
 };
 
+/* Numbers of grants carry the epoch in their upper 24 bits. */
+#define CLUSTER_EPOCH_MAX ((UINT64_C(1) << 24) - 1)
+
 struct cluster_view {
-    epoch_t epoch;
+    epoch_t epoch; /* 1..CLUSTER_EPOCH_MAX */
     uint32_t n; /* members, ordered by node number */
     struct cluster_member m[NODES_MAX];
 };

@@ -117,6 +117,9 @@ enum err slot_decode(const uint8_t in[SLOT_BYTES], node_no node, struct slot *re
         return diag_wrap(d, err, "node %u", node);
     if (in[AT_NODE] != node || in[AT_STATE] == SLOT_FREE || in[AT_STATE] >= SLOT_STATE_COUNT)
         return diag_set(d, ERR_CORRUPT, "voting slot of node %u: belongs to node %u, state %u", node, in[AT_NODE], in[AT_STATE]);
+    if (get_u64le(in + AT_INCARNATION) == 0 || get_u16le(in + AT_THREAD) > THREADS_MAX || get_u64le(in + AT_EPOCH) > CLUSTER_EPOCH_MAX)
+        return diag_set(d, ERR_CORRUPT, "voting slot of node %u: incarnation %016" PRIx64 ", redo thread %u, epoch %" PRIu64, node,
+                        get_u64le(in + AT_INCARNATION), get_u16le(in + AT_THREAD), get_u64le(in + AT_EPOCH));
     s.state = (enum slot_state)in[AT_STATE];
     s.epoch = get_u64le(in + AT_EPOCH);
     s.counter = get_u64le(in + AT_COUNTER);

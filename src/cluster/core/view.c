@@ -182,6 +182,10 @@ static void lead_go_on(struct view_core *v, struct view_output *out)
 /* V1: the epoch is written before anybody hears of it. */
 static void lead_begin(struct view_core *v, struct view_output *out)
 {
+    if (v->epoch_max == CLUSTER_EPOCH_MAX) {
+        fail(v, out, "the numbers of membership views are used up");
+        return;
+    }
     v->lead.active = v->lead.writing = true;
     v->lead.epoch = v->target.epoch = ++v->epoch_max;
     v->lead.step = VIEW_NONE;

@@ -1,5 +1,7 @@
 #include "cluster/core/view_wire.h"
 
+#include "cluster/core/slot.h"
+
 /* ---- a reader that never leaves its bytes ------------------------------------ */
 
 struct reader {
@@ -111,6 +113,8 @@ static enum err check_member(const struct cluster_member *m, const char *what, s
 {
     if (m->node == 0 || m->node > NODES_MAX || m->incarnation == 0)
         return diag_set(d, ERR_PROTOCOL, "%s message: node %u with incarnation %016" PRIx64, what, m->node, m->incarnation);
+    if (m->redo_thread > THREADS_MAX)
+        return diag_set(d, ERR_PROTOCOL, "%s message: node %u with redo thread %u", what, m->node, m->redo_thread);
     return ERR_OK;
 }
 
@@ -138,10 +142,12 @@ void view_put_step(struct buf *b, enum view_step step, epoch_t epoch, const stru
         put_member(b, &view->m[i]);
 }
 
-static enum err check_step(enum view_step step, const char *what, struct diag *d)
+static enum err check_step(enum view_step step, epoch_t epoch, const char *what, struct diag *d)
 {
     if (step <= VIEW_NONE || step >= VIEW_STEP_COUNT)
         return diag_set(d, ERR_PROTOCOL, "%s message: unknown step %u", what, (unsigned)step);
+    if (epoch == 0 || epoch > CLUSTER_EPOCH_MAX)
+        return diag_set(d, ERR_PROTOCOL, "%s message: epoch %" PRIu64, what, epoch);
     return ERR_OK;
 }
 
@@ -155,7 +161,7 @@ enum err view_get_step(const uint8_t *p, size_t len, enum view_step *ret_step, e
     const uint32_t n = take_u8(&r);
     if (n > NODES_MAX)
         return diag_set(d, ERR_PROTOCOL, "VIEW_STEP message: %" PRIu32 " members", n);
-    enum err err = check_step(*ret_step, "VIEW_STEP", d);
+    enum err err = check_step(*ret_step, *ret_epoch, "VIEW_STEP", d);
     for (ret->n = 0; ret->n < n && err == ERR_OK && !r.short_; ret->n++) {
         struct cluster_member *m = &ret->m[ret->n];
         take_member(&r, m);
@@ -178,7 +184,7 @@ enum err view_get_done(const uint8_t *p, size_t len, enum view_step *ret_step, e
     *ret_step = (enum view_step)take_u8(&r);
     *ret_epoch = take_u64(&r);
     const enum err err = reader_end(&r, "VIEW_DONE", d);
-    return err == ERR_OK ? check_step(*ret_step, "VIEW_DONE", d) : err;
+    return err == ERR_OK ? check_step(*ret_step, *ret_epoch, "VIEW_DONE", d) : err;
 }
 
 void heartbeat_put(uint8_t out[HEARTBEAT_BYTES], const struct heartbeat *h)
@@ -194,6 +200,8 @@ enum err heartbeat_get(const uint8_t *p, size_t len, struct heartbeat *ret, stru
 {
     if (len != HEARTBEAT_BYTES)
         return diag_set(d, ERR_PROTOCOL, "HEARTBEAT message of %zu bytes", len);
+    if (p[0] >= SLOT_STATE_COUNT || get_u64le(p + 8) > CLUSTER_EPOCH_MAX)
+        return diag_set(d, ERR_PROTOCOL, "HEARTBEAT message: state %u, epoch %" PRIu64, p[0], get_u64le(p + 8));
     *ret = (struct heartbeat){ p[0], get_u64le(p + 8), get_u64le(p + 16), get_u64le(p + 24) };
     return ERR_OK;
 }

@@ -31,6 +31,32 @@ static void slot_round_trip(void **state)
     assert_string_equal(d.message, "voting slot of node 4: belongs to node 3, state 3");
 }
 
+static void slot_with(struct slot s, enum err expected)
+{
+    uint8_t bytes[SLOT_BYTES];
+    struct slot out;
+    struct diag d = { 0 };
+    slot_encode(bytes, &s); /* with a checksum that is right */
+    assert_int_equal(slot_decode(bytes, 3, &out, &d), expected);
+}
+
+static void what_cannot_be_is_refused_though_its_checksum_is_right(void **state)
+{
+    struct slot s = { .state = SLOT_MEMBER, .member = member, .epoch = CLUSTER_EPOCH_MAX };
+    slot_with(s, ERR_OK);
+    s.epoch++;
+    slot_with(s, ERR_CORRUPT);
+    s.epoch = 1;
+    s.member.redo_thread = THREADS_MAX + 1;
+    slot_with(s, ERR_CORRUPT);
+    s.member = member;
+    s.member.incarnation = 0;
+    slot_with(s, ERR_CORRUPT);
+    s.member = member;
+    s.state = SLOT_STATE_COUNT;
+    slot_with(s, ERR_CORRUPT);
+}
+
 static void damage_is_noticed_and_room_is_left(void **state)
 {
     const struct slot s = { .state = SLOT_JOINING, .member = member };
@@ -114,6 +140,48 @@ static void messages_round_trip(void **state)
     buf_fini(&b);
 }
 
+static void view_with(struct cluster_member second, epoch_t e, enum err expected)
+{
+    struct buf b;
+    struct diag d = { 0 };
+    struct cluster_view v = two_members(), out;
+    enum view_step step;
+    epoch_t epoch;
+    v.m[1] = second;
+    buf_init(&b);
+    view_put_step(&b, VIEW_FREEZE, e, &v);
+    assert_int_equal(view_get_step(b.p, b.len, &step, &epoch, &out, &d), expected);
+    buf_fini(&b);
+}
+
+static void impossible_numbers_are_refused(void **state)
+{
+    const struct cluster_member good = two_members().m[1];
+    struct cluster_member m = good;
+    view_with(good, CLUSTER_EPOCH_MAX, ERR_OK);
+    view_with(good, CLUSTER_EPOCH_MAX + 1, ERR_PROTOCOL);
+    view_with(good, 0, ERR_PROTOCOL);
+    m.redo_thread = THREADS_MAX;
+    view_with(m, 1, ERR_OK);
+    m.redo_thread = THREADS_MAX + 1; /* others keep a table of threads */
+    view_with(m, 1, ERR_PROTOCOL);
+    m = good;
+    m.node = NODES_MAX + 1;
+    view_with(m, 1, ERR_PROTOCOL);
+    m = good;
+    m.incarnation = 0;
+    view_with(m, 1, ERR_PROTOCOL);
+    m = good;
+    m.node = member.node; /* twice */
+    view_with(m, 1, ERR_PROTOCOL);
+
+    uint8_t bytes[HEARTBEAT_BYTES];
+    struct heartbeat h = { .state = SLOT_STATE_COUNT, .epoch = 3 };
+    struct diag d = { 0 };
+    heartbeat_put(bytes, &h);
+    assert_int_equal(heartbeat_get(bytes, sizeof(bytes), &h, &d), ERR_PROTOCOL);
+}
+
 /* Every prefix is refused, and no random bytes are read beyond their end (the sanitizer watches). */
 static void broken_messages_are_refused(void **state)
 {
@@ -150,9 +218,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(slot_round_trip),
+        cmocka_unit_test(what_cannot_be_is_refused_though_its_checksum_is_right),
         cmocka_unit_test(damage_is_noticed_and_room_is_left),
         cmocka_unit_test(the_file_belongs_to_one_cluster),
         cmocka_unit_test(messages_round_trip),
+        cmocka_unit_test(impossible_numbers_are_refused),
         cmocka_unit_test(broken_messages_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
