@@ -45,12 +45,14 @@ void ges_flush_outbox(struct ges *g)
     rt_spin_unlock(&g->outbox_spin);
 }
 
-bool ges_read_wire(struct ges *g, const struct ic_message *m, struct ges_wire *ret)
+/* False: it makes no sense, or belongs to another view. */
+static bool read_wire(struct ges *g, const struct ic_message *m, enum ges_wire_kind kind, struct ges_wire *ret)
 {
-    if (m->len != sizeof(*ret))
-        return false;
     memcpy(ret, m->payload, sizeof(*ret));
-    return ret->epoch == atomic_load(&g->epoch) && ret->mode < GES_MODE_COUNT && ret->want < GES_MODE_COUNT;
+    const char *fault = ges_wire_fault(kind, ret);
+    if (fault != NULL)
+        ic_reject(g->opt.ic, m, "%s", fault);
+    return fault == NULL && ret->epoch == atomic_load(&g->epoch);
 }
 
 node_no ges_master_of(struct ges *g, const struct ges_resource *r)
@@ -62,7 +64,7 @@ node_no ges_master_of(struct ges *g, const struct ges_resource *r)
 static void on_request(void *arg, const struct ic_message *m)
 {
     struct ges_wire w;
-    if (!ges_read_wire(arg, m, &w))
+    if (!read_wire(arg, m, GES_WIRE_REQUEST, &w))
         return;
     if (w.type == GES_TX)
         tx_on_request(arg, m->from, &w);
@@ -73,7 +75,7 @@ static void on_request(void *arg, const struct ic_message *m)
 static void on_grant(void *arg, const struct ic_message *m)
 {
     struct ges_wire w;
-    if (!ges_read_wire(arg, m, &w))
+    if (!read_wire(arg, m, GES_WIRE_GRANT, &w))
         return;
     if (w.type == GES_TX)
         tx_on_granted(arg, &w);
@@ -84,21 +86,22 @@ static void on_grant(void *arg, const struct ic_message *m)
 static void on_bast(void *arg, const struct ic_message *m)
 {
     struct ges_wire w;
-    if (ges_read_wire(arg, m, &w))
+    if (read_wire(arg, m, GES_WIRE_BAST, &w))
         local_blocks(arg, &(struct ges_resource){ w.type, w.id1, w.id2 }, w.mode, w.grant_no);
 }
 
 static void on_release(void *arg, const struct ic_message *m)
 {
+    struct ges *g = arg;
     struct ges_wire w;
-    if (ges_read_wire(arg, m, &w))
-        global_on_release(arg, m->from, &w);
+    if (read_wire(g, m, GES_WIRE_RELEASE, &w) && !global_on_release(g, m->from, &w))
+        ic_reject(g->opt.ic, m, "mode %s is more than the node holds", ges_mode_name(w.mode));
 }
 
 static void on_cancel(void *arg, const struct ic_message *m)
 {
     struct ges_wire w;
-    if (!ges_read_wire(arg, m, &w))
+    if (!read_wire(arg, m, GES_WIRE_CANCEL, &w))
         return;
     if (w.type == GES_TX)
         tx_on_cancel(arg, m->from, &w);
@@ -106,24 +109,21 @@ static void on_cancel(void *arg, const struct ic_message *m)
         global_on_cancel(arg, m->from, &w);
 }
 
-#define DECLARE_END 0xff /* type: all has been declared; answered with DECLARE_RECEIVED */
-#define DECLARE_RECEIVED 0xfe
-
 static void on_declare(void *arg, const struct ic_message *m)
 {
     struct ges *g = arg;
     struct ges_wire w;
-    if (!ges_read_wire(g, m, &w))
+    if (!read_wire(g, m, GES_WIRE_DECLARE, &w))
         return;
-    if (w.type == DECLARE_END) {
-        w.type = DECLARE_RECEIVED;
+    if (w.type == GES_WIRE_DECLARE_END) {
+        w.type = GES_WIRE_DECLARE_RECEIVED;
         ges_send_wire(g, m->from, IC_GES_DECLARE, &w);
-    } else if (w.type == DECLARE_RECEIVED) {
+    } else if (w.type == GES_WIRE_DECLARE_RECEIVED) {
         rt_spin_lock(&g->view_spin);
         g->declared |= UINT64_C(1) << (m->from - 1);
         rt_spin_unlock(&g->view_spin);
-    } else {
-        global_on_declare(g, m->from, &w);
+    } else if (!global_on_declare(g, m->from, &w)) {
+        ic_reject(g->opt.ic, m, "mode %s conflicts with what another node holds", ges_mode_name(w.mode));
     }
 }
 
@@ -165,7 +165,7 @@ enum err ges_declare(struct ges *g, struct diag *d)
     if (!atomic_load(&g->clustered))
         return ERR_OK;
     local_declare(g);
-    const struct ges_wire end = { .epoch = atomic_load(&g->epoch), .type = DECLARE_END };
+    const struct ges_wire end = { .epoch = atomic_load(&g->epoch), .type = GES_WIRE_DECLARE_END };
     rt_spin_lock(&g->view_spin);
     const struct cluster_view v = g->view;
     rt_spin_unlock(&g->view_spin);

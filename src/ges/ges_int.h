@@ -13,6 +13,7 @@
 #include "ges/core/deadlock.h"
 #include "ges/core/lockq.h"
 #include "ges/core/master.h"
+#include "ges/core/wire.h"
 #include "ges/ges.h"
 #include "grd/grd.h"
 #include "interconnect/interconnect.h"
@@ -162,6 +163,7 @@ struct ges {
     struct rt_spin search_spin;
     uint64_t search_id; /* search_spin */
     struct list answers; /* search_spin: struct search_answer */
+    uint32_t answered; /* search_spin: records in them */
     node_no question_node; /* search_spin: the coordinator has asked; 0: nobody */
     uint64_t question_id; /* search_spin */
     uint64_t next_search; /* service fiber */
@@ -179,24 +181,10 @@ static inline bool ges_same(const struct ges_resource *a, const struct ges_resou
     return a->type == b->type && a->id1 == b->id1 && a->id2 == b->id2;
 }
 
-/* messages.c: encoded as these structs, little-endian, no padding that carries bytes of ours */
-struct ges_wire {
-    uint64_t epoch;
-    uint64_t id; /* TX: of the waiter */
-    uint64_t id1, id2; /* of the resource; TX: xid in id1 */
-    uint64_t grant_no;
-    uint8_t type; /* enum ges_type */
-    uint8_t mode;
-    uint8_t want;
-    uint8_t reserved[5];
-};
-static_assert(sizeof(struct ges_wire) == 48, "on the wire");
-
 void ges_send(struct ges *g, node_no node, enum ic_kind kind, const void *p, uint32_t len);
 void ges_send_wire(struct ges *g, node_no node, enum ic_kind kind, const struct ges_wire *w);
 void ges_flush_outbox(struct ges *g);
 node_no ges_master_of(struct ges *g, const struct ges_resource *r); /* 0: not known yet */
-bool ges_read_wire(struct ges *g, const struct ic_message *m, struct ges_wire *ret); /* false: of another epoch, or damaged */
 
 /* local.c */
 void local_granted(struct ges *g, const struct ges_resource *r, enum ges_mode mode, uint64_t grant_no);
@@ -210,8 +198,8 @@ void local_join_cluster(struct ges *g); /* what was cached alone is what is held
 /* global.c */
 void global_on_request(struct ges *g, node_no from, const struct ges_wire *w);
 void global_on_cancel(struct ges *g, node_no from, const struct ges_wire *w);
-void global_on_release(struct ges *g, node_no from, const struct ges_wire *w);
-void global_on_declare(struct ges *g, node_no from, const struct ges_wire *w);
+bool global_on_release(struct ges *g, node_no from, const struct ges_wire *w); /* false: not what the node holds */
+bool global_on_declare(struct ges *g, node_no from, const struct ges_wire *w); /* false: others hold what conflicts with that */
 void global_open(struct ges *g);
 void global_drop(struct ges *g);
 unsigned global_queue(struct ges *g, const struct ges_resource *r, node_no *ret, unsigned max);

@@ -41,12 +41,13 @@ static void send_output(struct ges *g, const struct mres *m, const struct gm_out
     }
 }
 
-static void step(struct ges *g, const struct ges_wire *w, const struct gm_event *ev)
+/* False: the event makes no sense. */
+static bool step(struct ges *g, const struct ges_wire *w, const struct gm_event *ev)
 {
     const struct ges_resource r = { w->type, w->id1, w->id2 };
     const uint64_t hash = ges_hash(&r);
     struct mshard *s = &g->master[hash % SHARDS];
-    struct gm_output out;
+    struct gm_output out = { .n = 0 };
     rt_spin_lock(&s->spin);
     struct mres *m = find(s, &r, hash, ev->kind == GM_REQUEST || ev->kind == GM_DECLARE);
     if (m != NULL) {
@@ -56,26 +57,27 @@ static void step(struct ges *g, const struct ges_wire *w, const struct gm_event 
             drop(s, m, hash);
     }
     rt_spin_unlock(&s->spin);
+    return !out.nonsense;
 }
 
 void global_on_request(struct ges *g, node_no from, const struct ges_wire *w)
 {
-    step(g, w, &(struct gm_event){ .kind = GM_REQUEST, .node = from, .mode = w->mode });
+    (void)step(g, w, &(struct gm_event){ .kind = GM_REQUEST, .node = from, .mode = w->mode });
 }
 
 void global_on_cancel(struct ges *g, node_no from, const struct ges_wire *w)
 {
-    step(g, w, &(struct gm_event){ .kind = GM_CANCEL, .node = from });
+    (void)step(g, w, &(struct gm_event){ .kind = GM_CANCEL, .node = from });
 }
 
-void global_on_release(struct ges *g, node_no from, const struct ges_wire *w)
+bool global_on_release(struct ges *g, node_no from, const struct ges_wire *w)
 {
-    step(g, w, &(struct gm_event){ .kind = GM_RELEASE, .node = from, .mode = w->mode, .grant_no = w->grant_no });
+    return step(g, w, &(struct gm_event){ .kind = GM_RELEASE, .node = from, .mode = w->mode, .grant_no = w->grant_no });
 }
 
-void global_on_declare(struct ges *g, node_no from, const struct ges_wire *w)
+bool global_on_declare(struct ges *g, node_no from, const struct ges_wire *w)
 {
-    step(g, w, &(struct gm_event){ .kind = GM_DECLARE, .node = from, .mode = w->mode, .want = w->want, .grant_no = w->grant_no });
+    return step(g, w, &(struct gm_event){ .kind = GM_DECLARE, .node = from, .mode = w->mode, .want = w->want, .grant_no = w->grant_no });
 }
 
 static void each(struct ges *g, void (*fn)(struct ges *g, struct mres *m))

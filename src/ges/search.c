@@ -9,54 +9,29 @@
 
 #define ANSWER_WAIT RT_SEC(2)
 #define POLL RT_MS(2)
-#define RECS_A_MESSAGE 250u
 #define RECS_MAX (64u * 1024)
 
-enum rec_tag { REC_WAIT = 1, REC_EDGE, REC_HOLDER, REC_QUEUE };
-struct rec {
-    uint8_t tag;
-    uint8_t node; /* whose; of REC_QUEUE: who waits */
-    uint8_t type, mode; /* of the resource; mode wanted or held */
-    uint8_t global; /* REC_WAIT: for other nodes, too */
-    uint8_t soft; /* REC_EDGE: to one that is ahead in a queue, and holds nothing that is in the way */
-    uint8_t reserved[2];
-    uint64_t owner; /* who waits, or holds; REC_EDGE: from; REC_QUEUE: position */
-    uint64_t seq; /* REC_WAIT: number of the wait; REC_EDGE: to */
-    uint64_t begun;
-    uint64_t xid;
-    uint64_t id1, id2; /* resource; or transaction waited for */
-};
-static_assert(sizeof(struct rec) == 56, "on the wire");
-
 struct recs {
-    struct rec *r;
+    struct ges_rec *r;
     uint32_t n, cap;
 };
-
-enum search_kind { SEARCH_TRIGGER = 1, SEARCH_ASK, SEARCH_ANSWER };
-struct search_head {
-    uint64_t epoch, id;
-    uint32_t kind, last; /* the last message of an answer */
-};
-
-#define SEARCH_BYTES_MAX (sizeof(struct search_head) + RECS_A_MESSAGE * sizeof(struct rec))
 
 struct search_answer {
     struct list link; /* g->answers */
     node_no node;
     bool last;
     uint32_t n;
-    struct rec r[];
+    struct ges_rec r[];
 };
-static struct rec *add(struct recs *s, enum rec_tag tag, node_no node)
+static struct ges_rec *add(struct recs *s, enum ges_rec_tag tag, node_no node)
 {
     if (s->n == s->cap) {
         s->cap = MAX(64u, 2 * s->cap);
         s->r = xrealloc(s->r, s->cap * sizeof(*s->r));
     }
-    struct rec *r = &s->r[MIN(s->n, RECS_MAX - 1)];
+    struct ges_rec *r = &s->r[MIN(s->n, RECS_MAX - 1)];
     s->n = MIN(s->n + 1, RECS_MAX);
-    *r = (struct rec){ .tag = tag, .node = node };
+    *r = (struct ges_rec){ .tag = tag, .node = node };
     return r;
 }
 
@@ -70,7 +45,7 @@ static void gather_waits(struct ges *g, struct recs *s)
         const struct ges_owner *o = LIST_ENTRY(it, struct ges_owner, wait_link);
         if (o->woken)
             continue;
-        struct rec *r = add(s, REC_WAIT, g->opt.self);
+        struct ges_rec *r = add(s, REC_WAIT, g->opt.self);
         r->owner = o->id;
         r->seq = o->wait_seq;
         r->begun = o->begun;
@@ -96,7 +71,7 @@ static void add_edge(const struct edge_maker *m, uint64_t to, bool soft)
 {
     if (u64map_get(m->waiting, to) == NULL)
         return;
-    struct rec *r = add(m->s, REC_EDGE, m->self);
+    struct ges_rec *r = add(m->s, REC_EDGE, m->self);
     r->owner = m->from;
     r->seq = to;
     r->soft = soft;
@@ -137,7 +112,7 @@ static void holders_in_the_way(struct ges *g, struct recs *s, const struct lres 
         LIST_FOREACH(it, queues[i])
         {
             const struct lq_entry *e = LIST_ENTRY(it, struct lq_entry, link);
-            struct rec *r = add(s, REC_HOLDER, g->opt.self);
+            struct ges_rec *r = add(s, REC_HOLDER, g->opt.self);
             r->owner = CONTAINER_OF((struct lq_entry *)e, struct hold, e)->o->id;
             r->type = (uint8_t)l->res.type;
             r->mode = e->mode;
@@ -174,7 +149,7 @@ static void gather_queues(struct ges *g, struct recs *s)
                 node_no nodes[NODES_MAX];
                 const unsigned n = gm_queue(&m->gm, nodes, NODES_MAX);
                 for (unsigned k = 0; k < n; k++) {
-                    struct rec *r = add(s, REC_QUEUE, nodes[k]);
+                    struct ges_rec *r = add(s, REC_QUEUE, nodes[k]);
                     r->type = (uint8_t)m->res.type;
                     r->id1 = m->res.id1;
                     r->id2 = m->res.id2;
@@ -209,10 +184,10 @@ static node_no coordinator(struct ges *g)
     return n;
 }
 
-static void send_search(struct ges *g, node_no node, enum search_kind kind, uint64_t id, bool last, const struct rec *r, uint32_t n)
+static void send_search(struct ges *g, node_no node, enum ges_search_kind kind, uint64_t id, bool last, const struct ges_rec *r, uint32_t n)
 {
-    uint8_t p[SEARCH_BYTES_MAX];
-    const struct search_head h = { .epoch = atomic_load(&g->epoch), .id = id, .kind = kind, .last = last };
+    uint8_t p[GES_SEARCH_BYTES_MAX];
+    const struct ges_search_head h = { .epoch = atomic_load(&g->epoch), .id = id, .kind = kind, .last = last };
     memcpy(p, &h, sizeof(h));
     if (n > 0)
         memcpy(p + sizeof(h), r, n * sizeof(*r));
@@ -232,23 +207,38 @@ static void answer_question(struct ges *g)
     gather(g, &s);
     uint32_t at = 0;
     do {
-        const uint32_t n = MIN(s.n - at, RECS_A_MESSAGE);
+        const uint32_t n = MIN(s.n - at, GES_RECS_A_MESSAGE);
         send_search(g, node, SEARCH_ANSWER, id, at + n == s.n, s.n > 0 ? &s.r[at] : NULL, n);
         at += n;
     } while (at < s.n);
     free(s.r);
 }
 
+/* search_spin held */
+static void keep_answer(struct ges *g, const struct ic_message *m, bool last)
+{
+    const uint32_t n = ges_search_recs(m->len);
+    struct search_answer *a = xmalloc(sizeof(*a) + n * sizeof(struct ges_rec));
+    a->node = m->from;
+    a->last = last;
+    a->n = n;
+    memcpy(a->r, m->payload + sizeof(struct ges_search_head), n * sizeof(struct ges_rec));
+    list_push_back(&g->answers, &a->link);
+    g->answered += n + 1;
+}
+
 static void on_waits(void *arg, const struct ic_message *m)
 {
     struct ges *g = arg;
-    struct search_head h;
-    if (m->len < sizeof(h) || (m->len - sizeof(h)) % sizeof(struct rec) != 0)
+    struct ges_search_head h;
+    const char *fault = ges_search_fault(m->payload, m->len, m->from);
+    if (fault != NULL) {
+        ic_reject(g->opt.ic, m, "%s", fault);
         return;
+    }
     memcpy(&h, m->payload, sizeof(h));
     if (h.epoch != atomic_load(&g->epoch))
         return;
-    const uint32_t n = (uint32_t)((m->len - sizeof(h)) / sizeof(struct rec));
     if (h.kind == SEARCH_TRIGGER) {
         atomic_store(&g->search_wanted, true);
         return;
@@ -257,13 +247,8 @@ static void on_waits(void *arg, const struct ic_message *m)
     if (h.kind == SEARCH_ASK) {
         g->question_node = m->from;
         g->question_id = h.id;
-    } else if (h.kind == SEARCH_ANSWER && h.id == g->search_id) {
-        struct search_answer *a = xmalloc(sizeof(*a) + n * sizeof(struct rec));
-        a->node = m->from;
-        a->last = h.last != 0;
-        a->n = n;
-        memcpy(a->r, m->payload + sizeof(h), n * sizeof(struct rec));
-        list_push_back(&g->answers, &a->link);
+    } else if (h.id == g->search_id && g->answered < RECS_MAX) { /* else the search lacks an answer, and judges nothing */
+        keep_answer(g, m, h.last != 0);
     }
     rt_spin_unlock(&g->search_spin);
 }
@@ -276,8 +261,6 @@ struct kill_message {
 static void on_kill(void *arg, const struct ic_message *m)
 {
     struct kill_message k;
-    if (m->len != sizeof(k))
-        return;
     memcpy(&k, m->payload, sizeof(k));
     k.detail[sizeof(k.detail) - 1] = '\0';
     if (k.epoch == atomic_load(&((struct ges *)arg)->epoch))
@@ -292,15 +275,16 @@ static void drop_answers(struct ges *g)
     rt_spin_unlock(&g->search_spin);
 }
 
-static unsigned take_answers(struct ges *g, struct recs *s)
+/* Returns the nodes (bits) whose answers are complete. */
+static uint64_t take_answers(struct ges *g, struct recs *s)
 {
-    unsigned complete = 0;
+    uint64_t complete = 0;
     rt_spin_lock(&g->search_spin);
     for (struct list *l; (l = list_pop_front(&g->answers)) != NULL;) {
         struct search_answer *a = LIST_ENTRY(l, struct search_answer, link);
         for (uint32_t i = 0; i < a->n; i++)
             *add(s, REC_WAIT, 0) = a->r[i];
-        complete += a->last;
+        complete |= a->last ? UINT64_C(1) << (a->node - 1) : 0;
         free(a);
     }
     rt_spin_unlock(&g->search_spin);
@@ -320,19 +304,20 @@ static bool gather_all(struct ges *g, struct recs *s)
     drop_answers(g);
     rt_spin_lock(&g->search_spin);
     const uint64_t id = ++g->search_id;
+    g->answered = 0;
     rt_spin_unlock(&g->search_spin);
-    unsigned missing = 0;
+    uint64_t missing = 0; /* nodes */
     for (uint32_t i = 0; i < v.n; i++) {
         if (v.m[i].node == g->opt.self)
             continue;
         send_search(g, v.m[i].node, SEARCH_ASK, id, true, NULL, 0);
-        missing++;
+        missing |= UINT64_C(1) << (v.m[i].node - 1);
     }
     const uint64_t until = rt_now() + ANSWER_WAIT;
-    while (missing > 0 && rt_now() < until && atomic_load(&g->epoch) == v.epoch && !g->closing) {
+    while (missing != 0 && rt_now() < until && atomic_load(&g->epoch) == v.epoch && !g->closing) {
         rt_sleep(POLL);
         ges_flush_outbox(g);
-        missing -= take_answers(g, s);
+        missing &= ~take_answers(g, s);
     }
     return missing == 0;
 }
@@ -347,7 +332,7 @@ struct cycle {
 struct graph {
     const struct recs *s;
     struct dl_vertex *v;
-    const struct rec **wait; /* of each vertex */
+    const struct ges_rec **wait; /* of each vertex */
     uint32_t nv;
     struct dl_edge *e;
     uint32_t ne, cap;
@@ -364,9 +349,9 @@ static void edge(struct graph *gr, uint32_t from, uint32_t to, bool soft)
     gr->e[gr->ne++] = (struct dl_edge){ from, to, soft };
 }
 
-static bool same_res(const struct rec *a, const struct rec *b) { return a->type == b->type && a->id1 == b->id1 && a->id2 == b->id2; }
+static bool same_res(const struct ges_rec *a, const struct ges_rec *b) { return a->type == b->type && a->id1 == b->id1 && a->id2 == b->id2; }
 
-static uint64_t queue_position(const struct recs *s, const struct rec *w, node_no node)
+static uint64_t queue_position(const struct recs *s, const struct ges_rec *w, node_no node)
 {
     for (uint32_t i = 0; i < s->n; i++) {
         if (s->r[i].tag == REC_QUEUE && s->r[i].node == node && same_res(&s->r[i], w))
@@ -378,10 +363,10 @@ static uint64_t queue_position(const struct recs *s, const struct rec *w, node_n
 /* A wait that concerns other nodes: for their holders, and for those who are ahead at the master. */
 static void global_edges(struct graph *gr, uint32_t from)
 {
-    const struct rec *w = gr->wait[from];
+    const struct ges_rec *w = gr->wait[from];
     const uint64_t mine = queue_position(gr->s, w, w->node);
     for (uint32_t i = 0; i < gr->s->n; i++) {
-        const struct rec *r = &gr->s->r[i];
+        const struct ges_rec *r = &gr->s->r[i];
         if (r->tag == REC_HOLDER && same_res(r, w) && !ges_compatible(r->mode, w->mode)) {
             const uintptr_t to = (uintptr_t)u64map_get(gr->by_owner, r->owner);
             if (to != 0 && to - 1 != from)
@@ -397,7 +382,7 @@ static void build(struct graph *gr, const struct recs *s, bool soft)
     *gr = (struct graph){ .s = s, .soft = soft, .v = xcalloc(s->n + 1, sizeof(*gr->v)), .wait = xcalloc(s->n + 1, sizeof(*gr->wait)),
                           .by_owner = u64map_new(64), .by_xid = u64map_new(64) };
     for (uint32_t i = 0; i < s->n; i++) {
-        const struct rec *r = &s->r[i];
+        const struct ges_rec *r = &s->r[i];
         if (r->tag != REC_WAIT)
             continue;
         gr->v[gr->nv] = (struct dl_vertex){ r->owner, r->seq, r->begun };
@@ -407,7 +392,7 @@ static void build(struct graph *gr, const struct recs *s, bool soft)
             u64map_put(gr->by_xid, r->xid, (void *)(uintptr_t)gr->nv);
     }
     for (uint32_t i = 0; i < s->n; i++) {
-        const struct rec *r = &s->r[i];
+        const struct ges_rec *r = &s->r[i];
         const bool counts = r->tag == REC_EDGE && (soft || !r->soft);
         const uintptr_t from = counts ? (uintptr_t)u64map_get(gr->by_owner, r->owner) : 0;
         const uintptr_t to = counts ? (uintptr_t)u64map_get(gr->by_owner, r->seq) : 0;
@@ -444,7 +429,7 @@ static const char *type_name(unsigned type)
     return type < ARRAY_LEN(names) ? names[type] : "?";
 }
 
-static void describe(struct cycle *c, const struct rec *w)
+static void describe(struct cycle *c, const struct ges_rec *w)
 {
     const size_t at = strlen(c->detail);
     char who[48];
@@ -565,7 +550,7 @@ void search_init(struct ges *g)
 {
     list_init(&g->answers);
     if (g->opt.ic != NULL) {
-        ic_set_handler(g->opt.ic, IC_GES_WAITS, sizeof(struct search_head), SEARCH_BYTES_MAX, on_waits, g);
+        ic_set_handler(g->opt.ic, IC_GES_WAITS, sizeof(struct ges_search_head), GES_SEARCH_BYTES_MAX, on_waits, g);
         ic_set_handler(g->opt.ic, IC_GES_KILL, sizeof(struct kill_message), sizeof(struct kill_message), on_kill, g);
     }
 }

@@ -73,8 +73,6 @@ static void take_out(struct lq_entry *e)
     e->where = LQ_NOWHERE;
 }
 
-static bool holds(const struct lq_entry *e) { return e->where == LQ_GRANTED || e->where == LQ_CONVERTING; }
-
 /* Whoever waits for e to let go of its mode cannot come first anyway: behind it e would wait for ever. */
 static void put_converting(struct lq *q, struct lq_entry *e)
 {
@@ -93,7 +91,7 @@ static void put_converting(struct lq *q, struct lq_entry *e)
 void lq_ask(struct lq *q, struct lq_entry *e, enum ges_mode want)
 {
     e->want = (uint8_t)want;
-    if (holds(e)) {
+    if (lq_holds(e)) {
         put_converting(q, e);
     } else {
         e->mode = GES_MODE_NL;
@@ -103,7 +101,7 @@ void lq_ask(struct lq *q, struct lq_entry *e, enum ges_mode want)
 
 void lq_grant(struct lq *q, struct lq_entry *e, enum ges_mode mode)
 {
-    if (holds(e))
+    if (lq_holds(e))
         q->count[e->mode]--;
     q->count[mode]++;
     e->mode = (uint8_t)mode;
@@ -112,7 +110,7 @@ void lq_grant(struct lq *q, struct lq_entry *e, enum ges_mode mode)
 
 void lq_lower(struct lq *q, struct lq_entry *e, enum ges_mode mode)
 {
-    if (!holds(e))
+    if (!lq_holds(e))
         return;
     q->count[e->mode]--;
     e->mode = (uint8_t)mode;
@@ -143,7 +141,7 @@ void lq_remove(struct lq *q, struct lq_entry *e)
 static bool grantable(const struct lq *q, const struct lq_entry *e)
 {
     for (unsigned m = 0; m < GES_MODE_COUNT; m++) {
-        const uint32_t others = q->count[m] - (holds(e) && e->mode == m ? 1 : 0);
+        const uint32_t others = q->count[m] - (lq_holds(e) && e->mode == m ? 1 : 0);
         if (others > 0 && !ges_compatible(m, e->want))
             return false;
     }

@@ -25,6 +25,8 @@ struct lq_entry {
     uint8_t want; /* while it converts or waits */
     uint8_t where; /* enum lq_where */
 };
+static inline bool lq_holds(const struct lq_entry *e) { return e->where == LQ_GRANTED || e->where == LQ_CONVERTING; }
+
 struct lq {
     struct list granted, converting, waiting;
     uint32_t count[GES_MODE_COUNT]; /* entries that hold each mode, converting ones too */

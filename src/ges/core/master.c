@@ -89,9 +89,21 @@ static void check(const struct gm_res *r)
     }
 }
 
+static bool conflicts(const struct gm_res *r, node_no node, enum ges_mode mode)
+{
+    LIST_FOREACH(it, &r->nodes)
+    {
+        const struct gm_node *n = LIST_ENTRY(it, struct gm_node, link);
+        if (n->node != node && lq_holds(&n->e) && !ges_compatible(n->e.mode, mode))
+            return true;
+    }
+    return false;
+}
+
 void gm_step(struct gm_res *r, const struct gm_event *ev, struct gm_output *out)
 {
     out->n = 0;
+    out->nonsense = false;
     struct gm_node *n;
     switch (ev->kind) {
     case GM_REQUEST:
@@ -111,11 +123,17 @@ void gm_step(struct gm_res *r, const struct gm_event *ev, struct gm_output *out)
         n = node_of(r, ev->node, false);
         if (n == NULL || (n->grant_no != ev->grant_no && !MUTATED("R14")))
             return;
+        out->nonsense = n->grant_no == ev->grant_no && lq_holds(&n->e) && !ges_covers(n->e.mode, ev->mode);
+        if (out->nonsense)
+            return;
         n->told = GES_MODE_NL;
         lq_lower(&r->q, &n->e, ev->mode);
         drop_if_idle(n);
         break;
     case GM_DECLARE:
+        out->nonsense = conflicts(r, ev->node, ev->mode);
+        if (out->nonsense)
+            return;
         n = node_of(r, ev->node, true);
         n->grant_no = ev->grant_no;
         if (ev->mode != GES_MODE_NL)

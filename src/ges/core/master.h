@@ -24,8 +24,8 @@ struct gm_node {
 enum gm_event_kind {
     GM_REQUEST, /* node wants mode, which covers what it holds */
     GM_CANCEL, /* node does not want it any more */
-    GM_RELEASE, /* node has lowered what grant_no gave it to mode */
-    GM_DECLARE, /* new view: node holds mode by grant_no, and wants `want` (NL: nothing more); grants nothing */
+    GM_RELEASE, /* node has lowered what grant_no gave it to mode; nonsense: to more than it holds */
+    GM_DECLARE, /* new view: node holds mode by grant_no, and wants `want` (NL: nothing more); grants nothing; nonsense: others hold what conflicts */
     GM_OPEN, /* all have declared */
 };
 struct gm_event {
@@ -43,6 +43,7 @@ struct gm_message {
 };
 #define GM_OUT_MAX (2 * NODES_MAX)
 struct gm_output {
+    bool nonsense; /* the event cannot be: nothing was done */
     unsigned n;
     struct gm_message m[GM_OUT_MAX];
 };

@@ -58,7 +58,7 @@ static void play(const char *const *lines, unsigned n)
             snprintf(said + strlen(said), sizeof(said) - strlen(said), "%s%s %u %s #%u", k > 0 ? ", " : "",
                      out.m[k].kind == GM_GRANT ? "grant" : "bast", out.m[k].node, ges_mode_name(out.m[k].mode), (unsigned)out.m[k].grant_no);
         if (out.n == 0)
-            snprintf(said, sizeof(said), "-");
+            snprintf(said, sizeof(said), out.nonsense ? "nonsense" : "-");
         if (strcmp(said, expect) != 0)
             fail_msg("line %u: %s\n    but it said: %s", i + 1, lines[i], said);
     }
@@ -108,6 +108,19 @@ static void a_new_master_hears_all_then_opens(void **state)
          "release 3 to NL #2 -> grant 2 PR #2");
 }
 
+static void nonsense_changes_nothing(void **state)
+{
+    PLAY("declare 1 PR #1 wants NL -> -",
+         "declare 2 EX #1 wants NL -> nonsense", /* two nodes cannot hold that */
+         "declare 3 PR #1 wants NL -> -",
+         "release 3 to EX #1 -> nonsense", /* a release lowers */
+         "release 3 to CW #1 -> nonsense",
+         "request 2 EX -> bast 1 EX #1, bast 3 EX #1",
+         "release 2 to EX #0 -> -", /* it holds nothing */
+         "release 3 to NL #1 -> -",
+         "release 1 to NL #1 -> grant 2 EX #1");
+}
+
 /* ---- cycles ------------------------------------------------------------------------------------- */
 
 static void cycles_are_found(void **state)
@@ -137,6 +150,7 @@ int main(void)
         cmocka_unit_test(a_stale_release_is_ignored),
         cmocka_unit_test(cancelled_requests_let_others_pass),
         cmocka_unit_test(a_new_master_hears_all_then_opens),
+        cmocka_unit_test(nonsense_changes_nothing),
         cmocka_unit_test(cycles_are_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
