@@ -364,18 +364,40 @@ static void tell_listener(struct txn_sys *ts, const uint8_t *p, uint64_t n)
     }
 }
 
+/* What is wrong with it; NULL: nothing. At least BROADCAST_HEAD bytes. */
+static const char *broadcast_fault(const struct ic_message *m)
+{
+    const uint8_t *p = m->payload;
+    const uint16_t thread = get_u16le(p + 8);
+    const uint64_t ncommits = get_u64le(p + 26), nobjects = get_u64le(p + 34);
+    if (thread == 0 || thread > THREADS_MAX)
+        return "no redo thread";
+    if (ncommits > m->len / 16 || nobjects > m->len / 4 || BROADCAST_HEAD + 16 * ncommits + 4 * nobjects != m->len)
+        return "its length does not fit its counts";
+    if (get_u64le(p + 18) > m->scn)
+        return "an SCN that its sender has not reached";
+    for (uint64_t i = 0; i < ncommits; i++) {
+        const uint8_t *e = p + BROADCAST_HEAD + 16 * i;
+        if (xid_thread((struct xid){ get_u64le(e) }) != thread)
+            return "a transaction of another redo thread";
+        if (get_u64le(e + 8) > m->scn)
+            return "an SCN that its sender has not reached";
+    }
+    return NULL;
+}
+
 /* A commit's definitions are forgotten, then it is acknowledged: by the batch's number, and by the SCN that every frame carries. */
 static void on_commit_message(void *arg, const struct ic_message *m)
 {
     struct txn_sys *ts = arg;
-    if (m->len < BROADCAST_HEAD)
+    const char *fault = broadcast_fault(m);
+    if (fault != NULL) {
+        ic_reject(ts->opt.ic, m, "%s", fault);
         return;
+    }
     const uint8_t *p = m->payload;
     const uint16_t thread = get_u16le(p + 8);
     const uint64_t ncommits = get_u64le(p + 26), nobjects = get_u64le(p + 34);
-    if (thread == 0 || thread > THREADS_MAX || ncommits > m->len / 16 || nobjects > m->len / 4
-        || BROADCAST_HEAD + 16 * ncommits + 4 * nobjects != m->len)
-        return;
     const bool member = ts->peer[m->from].member && ts->peer[m->from].incarnation == m->from_incarnation && ts->peer[m->from].thread == thread;
     if (member) {
         cache_note_recycled(ts, thread, get_u64le(p + 10), get_u64le(p + 18));
@@ -392,13 +414,17 @@ static void on_commit_message(void *arg, const struct ic_message *m)
 static void on_commit_ack(void *arg, const struct ic_message *m)
 {
     struct txn_sys *ts = arg;
-    if (m->len != 8)
-        return;
+    const uint64_t batch = get_u64le(m->payload);
     struct peer *p = &ts->peer[m->from];
     rt_spin_lock(&ts->commit_spin);
-    if (p->incarnation == m->from_incarnation)
-        p->acked_batch = MAX(p->acked_batch, get_u64le(m->payload));
+    const bool sent = batch <= ts->batch;
+    if (sent && p->incarnation == m->from_incarnation)
+        p->acked_batch = MAX(p->acked_batch, batch);
     rt_spin_unlock(&ts->commit_spin);
+    if (!sent) {
+        ic_reject(ts->opt.ic, m, "batch %" PRIu64 " has not been sent yet", batch);
+        return;
+    }
     txn_peer_scn(ts, m->from, m->scn);
     if (atomic_load(&ts->first_waiting) != SCN_MAX)
         commit_publish(ts);

@@ -154,15 +154,35 @@ static enum err ask_node(struct txn_sys *ts, node_no node, scn_t s, const struct
     return err ? err : a.err;
 }
 
+/* An answerer's clock is at or past all SCNs of its answer, and at or past that of the question. */
+static const char *answer_fault(const struct ic_message *m)
+{
+    const uint8_t *p = m->payload;
+    const uint16_t thread = get_u16le(p + 8), n = get_u16le(p + 26);
+    if (thread == 0 || thread > THREADS_MAX)
+        return "no redo thread";
+    if (m->len != ANSWER_HEAD + ANSWER_ENTRY * (uint32_t)n)
+        return "its length does not fit its count";
+    bool reached = get_u64le(p + 18) <= m->scn;
+    for (unsigned i = 0; i < n; i++) {
+        const uint8_t *e = p + ANSWER_HEAD + ANSWER_ENTRY * i;
+        if (e[8] != FATE_UNKNOWN && xid_thread((struct xid){ get_u64le(e) }) != thread)
+            return "a transaction of another redo thread";
+        reached &= get_u64le(e + 9) <= m->scn;
+    }
+    return reached ? NULL : "an SCN that its sender has not reached";
+}
+
 static void on_status(void *arg, const struct ic_message *m)
 {
     struct txn_sys *ts = arg;
-    if (m->len < ANSWER_HEAD)
+    const char *fault = answer_fault(m);
+    if (fault != NULL) {
+        ic_reject(ts->opt.ic, m, "%s", fault);
         return;
+    }
     const uint8_t *p = m->payload;
     const uint16_t thread = get_u16le(p + 8), n = get_u16le(p + 26);
-    if (thread == 0 || thread > THREADS_MAX || m->len != ANSWER_HEAD + ANSWER_ENTRY * (uint32_t)n)
-        return;
     cache_note_recycled(ts, thread, get_u64le(p + 10), get_u64le(p + 18));
     for (unsigned i = 0; i < n; i++) {
         const uint8_t *e = p + ANSWER_HEAD + ANSWER_ENTRY * i;
@@ -240,8 +260,14 @@ bool status_answer(struct txn_sys *ts, node_no to, const uint8_t *payload, uint3
 static void on_ask(void *arg, const struct ic_message *m)
 {
     struct txn_sys *ts = arg;
-    if (m->len < ASK_HEAD || get_u16le(m->payload + 16) > ASK_XIDS_MAX || m->len != ASK_HEAD + 8 * (uint32_t)get_u16le(m->payload + 16))
+    if (m->len != ASK_HEAD + 8 * (uint32_t)get_u16le(m->payload + 16)) {
+        ic_reject(ts->opt.ic, m, "its length does not fit its count");
         return;
+    }
+    if (get_u64le(m->payload + 8) > m->scn) { /* or anybody's garbage would raise the clock */
+        ic_reject(ts->opt.ic, m, "a reader at an SCN that its node has not reached");
+        return;
+    }
     /* R2: from here on nothing commits here at or below the reader's SCN that is answered "active" */
     if (!MUTATED("R2"))
         scn_raise(ts->opt.scn, get_u64le(m->payload + 8));

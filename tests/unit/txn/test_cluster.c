@@ -3,7 +3,9 @@
  */
 #include "rows.h"
 
+#include "base/buf.h"
 #include "ges/ges.h"
+#include "interconnect/interconnect.h"
 
 #define NODES 3u
 #define TRIED 400u
@@ -344,6 +346,149 @@ static void waits_end_with_the_transaction(void **state)
         run_nodes(fn, seed, NULL);
 }
 
+/* ---- a peer with a bug: what makes no sense is dropped, counted, and harms nothing -------------------------------- */
+
+#define WIRE_COMMIT_HEAD 42u /* batch, thread, recycled_upto, recycled_scn, commits, objects; then xid, SCN of each commit */
+#define WIRE_ASK_HEAD 18u /* id, s, count; then xids */
+#define WIRE_ANSWER_HEAD 28u /* id, thread, recycled_upto, recycled_scn, count; then xid, kind, SCN */
+
+static void send_body(struct inst *in, node_no to, enum ic_kind kind, const uint8_t *p, size_t len)
+{
+    while (ic_send(in->ic, to, kind, 0, &(struct ic_part){ p, len }, 1) == ERR_RESOURCES)
+        rt_sleep(RT_US(200));
+}
+
+/* Commits of node 3, told to node 1 by a message whose header says so and so. */
+static void send_commit(struct inst *in, uint16_t thread, uint64_t ncommits, struct xid x, scn_t scn)
+{
+    uint8_t p[WIRE_COMMIT_HEAD + 16] = { 0 };
+    put_u16le(p + 8, thread);
+    put_u64le(p + 26, ncommits);
+    put_u64le(p + 42, x.v);
+    put_u64le(p + 50, scn);
+    send_body(in, 1, IC_TXN_COMMIT, p, sizeof(p));
+}
+
+static void send_ask(struct inst *in, scn_t s, uint16_t n)
+{
+    uint8_t p[WIRE_ASK_HEAD + 8] = { 0 };
+    put_u64le(p + 8, s);
+    put_u16le(p + 16, n);
+    put_u64le(p + 18, xid_make(1, 1).v);
+    send_body(in, 1, IC_TXN_STATUS_ASK, p, sizeof(p));
+}
+
+static void send_answer(struct inst *in, uint16_t thread, uint16_t n, struct xid x, scn_t scn)
+{
+    uint8_t p[WIRE_ANSWER_HEAD + 17] = { 0 };
+    put_u16le(p + 8, thread);
+    put_u16le(p + 26, n);
+    put_u64le(p + 28, x.v);
+    p[36] = FATE_COMMITTED;
+    put_u64le(p + 37, scn);
+    send_body(in, 1, IC_TXN_STATUS, p, sizeof(p));
+}
+
+static void send_nonsense(struct inst *in)
+{
+    const scn_t far = UINT64_C(1) << 60;
+    const struct xid mine = xid_make(3, 9000), other = xid_make(2, 9000);
+    uint8_t batch[8];
+    send_commit(in, 0, 1, mine, 5);
+    send_commit(in, THREADS_MAX + 1, 1, mine, 5);
+    send_commit(in, 3, 2, mine, 5);
+    send_commit(in, 3, UINT64_MAX / 16 + 2, mine, 5);
+    send_commit(in, 3, 1, other, 5);
+    send_commit(in, 3, 1, mine, far);
+    put_u64le(batch, far);
+    send_body(in, 1, IC_TXN_COMMIT_ACK, batch, 8);
+    send_ask(in, far, 1);
+    send_ask(in, 1, 2);
+    send_ask(in, 1, UINT16_MAX);
+    send_answer(in, 0, 1, mine, 5);
+    send_answer(in, THREADS_MAX + 1, 1, mine, 5);
+    send_answer(in, 3, 2, mine, 5);
+    send_answer(in, 3, 1, other, 5);
+    send_answer(in, 3, 1, mine, far);
+}
+#define NONSENSE 15u
+
+static void nonsense_victim(void *arg)
+{
+    struct inst *in = open_node(true);
+    struct ic_stats st;
+    barrier();
+    rt_sleep(RT_MS(20));
+    ic_stats(in->ic, &st);
+    CHECK(st.malformed == NONSENSE);
+    CHECK(scn_now(&in->scn) < UINT64_C(1) << 32);
+    CHECK(cache_get(in->ts, xid_make(3, 9000)).kind == FATE_UNKNOWN);
+    CHECK(cache_get(in->ts, xid_make(2, 9000)).kind == FATE_UNKNOWN);
+    barrier();
+    for (unsigned i = 0; i < 200; i++) { /* under mutated messages it goes on */
+        struct diag d;
+        scn_t c;
+        struct txn *t = begin(in);
+        CHECK_OK(row_set(in, t, 1, i, &d), &d);
+        CHECK_OK(txn_commit(t, &c, &d), &d);
+    }
+    atomic_store(&w.stop, true);
+    barrier();
+    inst_close(in);
+}
+
+/* Bodies that are right but for a few bytes; their SCNs and batches stay small, or they would be refused for that alone. */
+static void send_mutated(struct inst *in)
+{
+    static const enum ic_kind kinds[] = { IC_TXN_COMMIT, IC_TXN_STATUS_ASK, IC_TXN_STATUS, IC_TXN_COMMIT_ACK };
+    const enum ic_kind kind = kinds[rt_random() % ARRAY_LEN(kinds)];
+    uint8_t p[256] = { 0 };
+    const unsigned n = (unsigned)(rt_random() % 5);
+    size_t len = kind == IC_TXN_COMMIT ? WIRE_COMMIT_HEAD + 16 * n : kind == IC_TXN_STATUS ? WIRE_ANSWER_HEAD + 17 * n : WIRE_ASK_HEAD + 8 * n;
+    put_u16le(p + (kind == IC_TXN_STATUS_ASK ? 16 : 8), kind == IC_TXN_STATUS_ASK ? (uint16_t)n : 3);
+    put_u64le(p + 26, n);
+    if (kind == IC_TXN_STATUS)
+        put_u16le(p + 26, (uint16_t)n);
+    for (unsigned i = 0; i < n && kind != IC_TXN_COMMIT_ACK; i++)
+        put_u64le(p + len - (kind == IC_TXN_COMMIT ? 16 : kind == IC_TXN_STATUS ? 17 : 8) * (i + 1), xid_make(3, 9000 + i).v);
+    if (kind == IC_TXN_COMMIT_ACK)
+        len = 8;
+    for (unsigned i = (unsigned)(rt_random() % 4); i > 0; i--)
+        p[rt_random() % sizeof(p)] = (uint8_t)rt_random();
+    if (rt_random() % 8 == 0)
+        len += rt_random() % 9;
+    send_body(in, 1, kind, p, len);
+}
+
+static void nonsense_rogue(void *arg)
+{
+    struct inst *in = open_node(true);
+    send_nonsense(in);
+    barrier();
+    barrier();
+    while (!atomic_load(&w.stop)) {
+        send_mutated(in);
+        rt_sleep(RT_US(20));
+    }
+    barrier();
+    inst_close(in);
+}
+
+static void nonsense_bystander(void *arg)
+{
+    struct inst *in = open_node(true);
+    for (unsigned i = 0; i < 3; i++)
+        barrier();
+    inst_close(in);
+}
+
+static void nonsense_of_a_peer_harms_nothing(void **state)
+{
+    static void (*const fn[])(void *) = { nonsense_victim, nonsense_bystander, nonsense_rogue };
+    for (uint64_t seed = 51; seed < 56; seed++)
+        run_nodes(fn, seed, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -351,6 +496,7 @@ int main(void)
         cmocka_unit_test(commits_wait_for_all_members),
         cmocka_unit_test(a_member_leaves),
         cmocka_unit_test(waits_end_with_the_transaction),
+        cmocka_unit_test(nonsense_of_a_peer_harms_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
