@@ -18,6 +18,8 @@
 
 struct purge_later;
 
+#define WANTED_ROWS 256u
+
 struct access {
     struct bufcache *bc;
     struct space *space;
@@ -30,6 +32,7 @@ struct access {
 #undef X
     } stats;
     struct purge_later *later; /* the purge fiber's own (purge.c) */
+    _Atomic uint64_t wanted_at[WANTED_ROWS]; /* by rowid's hash: when somebody last had to wait for such a row */
 };
 #define COUNT(a, name) atomic_fetch_add_explicit(&(a)->stats.name, 1, memory_order_relaxed)
 
@@ -38,6 +41,10 @@ struct access {
 /* Formats a new segment's first data block. */
 enum err access__format_first(struct access *a, struct seg seg, enum redo_opcode op, const struct mtr_part *parts, unsigned nparts,
                               struct diag *d) MAY_YIELD MUST_CHECK;
+
+/* ---- heap_read.c: which rows several transactions want ----------------------------- */
+
+void heap__note_wanted(struct access *a, struct rowid rowid);
 
 /* ---- heap_version.c: older versions, moved rows -------------------------------- */
 

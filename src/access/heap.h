@@ -101,6 +101,12 @@ void heap_let_go(struct txn *t, struct heap_write *w);
 /* The version visible to the snapshot, copied into the arena; *ret_found false: there is none. */
 enum err heap_fetch(struct access *a, const struct snapshot *s, struct seg seg, struct rowid rowid, struct arena *arena,
                     struct heap_row *ret, bool *ret_found, struct diag *d) MAY_YIELD MUST_CHECK;
+/*
+ * The same for a row that is about to be changed or locked: its block comes as the current one at once, instead of as a copy first. Not where
+ * somebody has waited for the row lately: a copy shows whether it is free, and who has it keeps the block.
+ */
+enum err heap_fetch_to_change(struct access *a, const struct snapshot *s, struct seg seg, struct rowid rowid, struct arena *arena,
+                              struct heap_row *ret, bool *ret_found, struct diag *d) MAY_YIELD MUST_CHECK;
 /* Newest version whoever wrote it, for unique and foreign-key checks: its writer as txn_row_writer() tells. */
 enum err heap_fetch_current(struct access *a, struct xid self, struct seg seg, struct rowid rowid, struct arena *arena,
                             struct heap_row *ret, enum row_writer *ret_writer, struct xid *ret_xid, bool *ret_deleted, struct diag *d) MAY_YIELD MUST_CHECK;

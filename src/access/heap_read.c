@@ -1,9 +1,11 @@
 #include <stdlib.h>
 
 #include "access/access_int.h"
+#include "base/hash.h"
 #include "rt/rt.h"
 
 #define LOOKS_MAX 10000u /* a row that changes more often under one reader: something is wrong */
+#define WANTED_NS RT_MS(50)
 
 static enum err not_table_block(struct dba at, struct seg seg, struct diag *d)
 {
@@ -88,16 +90,14 @@ static __attribute__((noinline)) enum err fetch_slow(struct access *a, const str
     return diag_set(d, ERR_INTERNAL, "row %" PRIx64 " of segment %u does not come to rest", rowid.v, seg.id);
 }
 
-enum err heap_fetch(struct access *a, const struct snapshot *s, struct seg seg, struct rowid rowid, struct arena *arena, struct heap_row *ret,
-                    bool *ret_found, struct diag *d)
+/* What a pinned block shows; lets go of it. */
+static enum err fetch_from(struct access *a, struct pin *b, const struct snapshot *s, struct seg seg, struct rowid rowid, struct arena *arena,
+                           struct heap_row *ret, bool *ret_found, struct diag *d)
 {
-    struct pin *b;
     struct heap_item it;
     enum row_visibility vis;
     const unsigned slot = rowid_slot(rowid);
-    enum err err = buf_pin_read(a->bc, rowid_dba(rowid), s->s, &b, d);
-    if (UNLIKELY(err))
-        return err;
+    enum err err = ERR_OK;
     COUNT(a, rows_fetched);
     if (UNLIKELY(!heap_page_is(b->data, seg.id))) {
         buf_unpin(b);
@@ -119,6 +119,37 @@ enum err heap_fetch(struct access *a, const struct snapshot *s, struct seg seg, 
     }
     buf_unpin(b);
     return err;
+}
+
+enum err heap_fetch(struct access *a, const struct snapshot *s, struct seg seg, struct rowid rowid, struct arena *arena, struct heap_row *ret,
+                    bool *ret_found, struct diag *d)
+{
+    struct pin *b;
+    enum err err = buf_pin_read(a->bc, rowid_dba(rowid), s->s, &b, d);
+    return UNLIKELY(err) ? err : fetch_from(a, b, s, seg, rowid, arena, ret, ret_found, d);
+}
+
+static _Atomic uint64_t *wanted_at(struct access *a, struct rowid rowid) { return &a->wanted_at[hash_u64(rowid.v) % WANTED_ROWS]; }
+
+void heap__note_wanted(struct access *a, struct rowid rowid)
+{
+    atomic_store_explicit(wanted_at(a, rowid), rt_now(), memory_order_relaxed);
+}
+
+static bool is_wanted(struct access *a, struct rowid rowid)
+{
+    const uint64_t at = atomic_load_explicit(wanted_at(a, rowid), memory_order_relaxed);
+    return at != 0 && rt_now() < at + WANTED_NS;
+}
+
+enum err heap_fetch_to_change(struct access *a, const struct snapshot *s, struct seg seg, struct rowid rowid, struct arena *arena,
+                              struct heap_row *ret, bool *ret_found, struct diag *d)
+{
+    struct pin *b;
+    if (is_wanted(a, rowid))
+        return heap_fetch(a, s, seg, rowid, arena, ret, ret_found, d);
+    enum err err = buf_pin(a->bc, rowid_dba(rowid), BUF_X, &b, d);
+    return UNLIKELY(err) ? err : fetch_from(a, b, s, seg, rowid, arena, ret, ret_found, d);
 }
 
 enum err heap__read_current(struct access *a, struct seg seg, struct rowid rowid, struct version *v, bool *ret_there, struct diag *d)

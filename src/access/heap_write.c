@@ -150,6 +150,7 @@ static enum err copy_newest(struct write *x, bool *ret_found, struct diag *d)
 static enum err get_in_line(struct write *x, struct diag *d)
 {
     struct heap_write *w = x->w;
+    heap__note_wanted(x->a, w->rowid);
     const enum err err = txn_line_join(x->t, w->seg, w->rowid, w->deadline ? w->deadline : RT_FOREVER, d);
     w->in_line = err == ERR_OK;
     return err;

@@ -82,6 +82,51 @@ def visible_at_once(server, cli):
         c.check()
 
 
+def statistic(sessions, name):
+    """Of all these nodes together."""
+    return sum(int(k.value("SELECT value FROM node_statistics WHERE subsystem || '.' || name = '%s'" % name)) for k in sessions)
+
+
+def blocks_travel_once(server, cli):
+    """A row that is changed by its key: its block comes as the current one at once. A row that others have: who has it keeps its block."""
+    with Cluster(server, cli, nodes=2) as c:
+        c.create()
+        c.start()
+        a, b = c.nodes[0].connect(), c.nodes[1].connect()
+        a.query('CREATE TABLE far (id integer PRIMARY KEY, v integer)')
+        a.query('INSERT INTO far SELECT i, 0 FROM generate_series(1, 10) i')
+        for i in range(20):
+            for k in (a, b):
+                k.query('UPDATE far SET v = v + 1 WHERE id = 1')
+            if i == 9:
+                copies, blocks = statistic((a, b), 'gcs.copies_shipped'), statistic((a, b), 'gcs.blocks_shipped')
+        copies, blocks = statistic((a, b), 'gcs.copies_shipped') - copies, statistic((a, b), 'gcs.blocks_shipped') - blocks
+        must(blocks >= 20 and copies <= 10, 'for 20 changes, in turn, %d blocks and %d copies were shipped', blocks, copies)
+        a.query('BEGIN')
+        a.query('UPDATE far SET v = 0 WHERE id = 1')
+        waiters = [(c.nodes[1].connect(), 'UPDATE far SET v = v + %d WHERE id = 1' % n) for n in range(1, 9)]
+        for k, sql in waiters[:4]:
+            k.start_query(sql)
+        time.sleep(0.1)
+        blocks = statistic((a, b), 'gcs.blocks_shipped')
+        for k, sql in waiters[4:]:
+            k.start_query(sql)
+        time.sleep(0.1)
+        for i in range(2, 11):
+            a.query('UPDATE far SET v = %d WHERE id = %d' % (i, i))
+        blocks = statistic((a, b), 'gcs.blocks_shipped') - blocks
+        must(blocks <= 6, '%d blocks were shipped while others waited for a row', blocks)
+        a.query('COMMIT')
+        for k, _ in waiters:
+            k.finish_query()
+            k.close()
+        must_equal(a.value('SELECT v FROM far WHERE id = 1'), '36', 'the sum of all changes')
+        a.close()
+        b.close()
+        c.stop()
+        c.check()
+
+
 def cancel_elsewhere(server, cli):
     """A cancel request may come to another node's port: the client's library asks whichever address it knows."""
     with Cluster(server, cli) as c:
@@ -299,5 +344,5 @@ def everything_at_once(server, cli):
         c.check()
 
 
-TESTS = {f.__name__: f for f in (create_and_status, stop_through_sql, visible_at_once, cancel_elsewhere, starting_up, join_and_leave, all_stop_and_start, ddl_everywhere,
+TESTS = {f.__name__: f for f in (create_and_status, stop_through_sql, visible_at_once, blocks_travel_once, cancel_elsewhere, starting_up, join_and_leave, all_stop_and_start, ddl_everywhere,
                                  everything_at_once)}

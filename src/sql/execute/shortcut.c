@@ -9,7 +9,7 @@
 
 struct shortcut {
     enum plan_shortcut_kind kind;
-    bool done;
+    bool changes; /* or locks the row that is looked up */
     const struct table_def *def;
     /* the row that is looked up */
     struct columns cols;
@@ -65,6 +65,7 @@ struct shortcut *exec__shortcut_new(struct exec *e)
         return NULL;
     struct shortcut *s = ARENA_NEW(e->arena, struct shortcut);
     s->kind = p->kind;
+    s->changes = m != NULL || p->lock != NULL;
     if (scan)
         make_scan(e, s, scan);
     if (m) {
@@ -101,7 +102,8 @@ static enum err fetch_row(struct exec *e, struct shortcut *s, const struct index
     uint8_t own[KEY_BYTES];
     for (uint32_t r = 0; r < n; r++) {
         struct heap_row row;
-        enum err err = heap_fetch(e->access, e->env.snapshot, s->def->seg, rowid[r], e->arena, &row, ret_found, d);
+        enum err err = (s->changes ? heap_fetch_to_change : heap_fetch)(e->access, e->env.snapshot, s->def->seg, rowid[r], e->arena, &row,
+                                                                        ret_found, d);
         if (!err && *ret_found)
             err = exec__columns_read(e, &s->cols, &row, e->arena, d);
         if (err)
