@@ -20,6 +20,7 @@ struct copy_in {
     bool ended;
     struct buf line; /* the present line, without its end */
     bool quoted_open; /* CSV: the line goes on after a newline within quotes */
+    bool escape_open; /* CSV: what comes next is taken as it is */
     uint64_t line_no;
     struct buf field;
     const struct type **type;
@@ -49,12 +50,25 @@ static enum err in_error(struct copy_in *in, enum err err)
 /* CSV: a quote opens or closes; an escaped quote does both, which comes to the same. */
 static void track_quotes(struct copy_in *in, const uint8_t *p, size_t len)
 {
+    const uint8_t quote = (uint8_t)in->copy->quote, escape = (uint8_t)in->copy->escape;
     for (size_t i = 0; i < len; i++) {
-        if (in->quoted_open && p[i] == (uint8_t)in->copy->escape && in->copy->escape != in->copy->quote && i + 1 < len)
-            i++;
-        else if (p[i] == (uint8_t)in->copy->quote)
+        if (in->quoted_open && escape != quote && p[i] == escape) {
+            in->escape_open = !in->escape_open;
+            continue;
+        }
+        if (p[i] == quote && !in->escape_open)
             in->quoted_open = !in->quoted_open;
+        in->escape_open = false;
     }
+}
+
+/* Text: a newline behind a backslash is data. */
+static bool ends_escaped(const struct buf *line)
+{
+    size_t n = 0;
+    while (n < line->len && line->p[line->len - 1 - n] == '\\')
+        n++;
+    return n % 2 == 1;
 }
 
 /* Reads one line into in->line; *ret_got false at the end. A newline within CSV quotes belongs to the line. */
@@ -62,7 +76,7 @@ static enum err read_line(struct copy_in *in, bool *ret_got)
 {
     const bool csv = in->copy->format == COPY_CSV;
     buf_reset(&in->line);
-    in->quoted_open = false;
+    in->quoted_open = in->escape_open = false;
     in->line_no++;
     for (;;) {
         if (in->chunk_pos == in->chunk_len) {
@@ -86,7 +100,12 @@ static enum err read_line(struct copy_in *in, bool *ret_got)
         in->chunk_pos += len + (nl != NULL);
         if (!nl)
             continue;
+        if (!csv && ends_escaped(&in->line)) {
+            buf_put_u8(&in->line, '\n');
+            continue;
+        }
         if (in->quoted_open) {
+            in->escape_open = false;
             buf_put_u8(&in->line, '\n');
             in->line_no += in->line_no > 1; /* as PostgreSQL counts: before the first line's end it does not know newlines */
             continue;
@@ -182,6 +201,8 @@ static bool csv_field(struct copy_in *in, size_t *pos)
     return !quoted && in->field.len == null_len && memcmp(in->field.p ? in->field.p : (const uint8_t *)"", in->copy->null_text, null_len) == 0;
 }
 
+static bool next_field(struct copy_in *in, size_t *pos) { return in->copy->format == COPY_CSV ? csv_field(in, pos) : text_field(in, pos); }
+
 static enum err one_field(struct copy_in *in, uint16_t i, bool is_null, struct vec *col, uint32_t row, struct arena *arena)
 {
     const bool force_null = in->copy->force_null && in->copy->force_null[i];
@@ -206,7 +227,6 @@ static enum err one_field(struct copy_in *in, uint16_t i, bool is_null, struct v
 
 static enum err one_row(struct copy_in *in, struct vec *col, uint32_t row, struct arena *arena)
 {
-    const bool csv = in->copy->format == COPY_CSV;
     size_t pos = 0;
     for (uint16_t i = 0; i < in->copy->ncols; i++) {
         if (i > 0) {
@@ -214,7 +234,7 @@ static enum err one_row(struct copy_in *in, struct vec *col, uint32_t row, struc
                 return in_error(in, diag_set(in->d, ERR_BAD_COPY_FORMAT, "missing data for column \"%s\"", in->copy->col[i].name));
             pos++; /* the delimiter */
         }
-        const bool is_null = csv ? csv_field(in, &pos) : text_field(in, &pos);
+        const bool is_null = next_field(in, &pos);
         enum err err = one_field(in, i, is_null, col, row, arena);
         if (err)
             return err;
@@ -259,22 +279,43 @@ static enum err source(void *arg, struct vec *col, uint32_t ncols, struct arena 
     return ERR_OK;
 }
 
+static uint32_t count_fields(struct copy_in *in)
+{
+    uint32_t n = 1;
+    size_t pos = 0;
+    for ((void)next_field(in, &pos); pos < in->line.len; n++) {
+        pos++; /* the delimiter */
+        (void)next_field(in, &pos);
+    }
+    return n;
+}
+
+static enum err match_header(struct copy_in *in)
+{
+    const uint32_t n = count_fields(in);
+    size_t pos = 0;
+    if (n != in->copy->ncols)
+        return in_error(in, diag_set(in->d, ERR_BAD_COPY_FORMAT, "wrong number of fields in header line: got %u, expected %u", n, in->copy->ncols));
+    for (uint16_t i = 0; i < n; i++, pos++) {
+        const bool is_null = next_field(in, &pos);
+        const char *want = in->copy->col[i].name, *got = in->field.p ? (const char *)in->field.p : "";
+        const int len = (int)in->field.len;
+        if (is_null)
+            return in_error(in, diag_set(in->d, ERR_BAD_COPY_FORMAT, "column name mismatch in header line field %u: got null value (\"%s\"), expected \"%s\"",
+                                         i + 1, in->copy->null_text, want));
+        if ((size_t)len != strlen(want) || memcmp(got, want, (size_t)len) != 0)
+            return in_error(in, diag_set(in->d, ERR_BAD_COPY_FORMAT, "column name mismatch in header line field %u: got \"%.*s\", expected \"%s\"",
+                                         i + 1, len, got, want));
+    }
+    return ERR_OK;
+}
+
 /* HEADER, HEADER MATCH. */
 static enum err read_header(struct copy_in *in)
 {
     bool got;
     enum err err = read_line(in, &got);
-    size_t pos = 0;
-    for (uint16_t i = 0; i < in->copy->ncols && !err && in->copy->header_match && got; i++) {
-        if (i > 0)
-            pos++;
-        (void)(in->copy->format == COPY_CSV ? csv_field(in, &pos) : text_field(in, &pos));
-        const char *want = in->copy->col[i].name;
-        if (in->field.len != strlen(want) || memcmp(in->field.p, want, in->field.len) != 0)
-            err = diag_set(in->d, ERR_BAD_COPY_FORMAT, "column name mismatch in header line field %u: got \"%.*s\", expected \"%s\"", i + 1,
-                           (int)in->field.len, (const char *)in->field.p, want);
-    }
-    return err;
+    return !err && got && in->copy->header_match ? match_header(in) : err;
 }
 
 static enum err copy_from(struct session *s, const struct copy *copy, struct plan *plan, uint64_t *ret_rows, struct diag *d)

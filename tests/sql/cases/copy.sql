@@ -111,3 +111,40 @@ copy cpk from stdin with (freeze on);
 commit;
 select * from cpk;
 drop table cp, cpk;
+create table cph (a int, b text);
+copy cph from stdin;
+1	x\
+y
+2	back\\
+3	odd\\\
+z
+\.
+select a, replace(b, E'\n', '<nl>') from cph order by a;
+truncate cph;
+copy cph from stdin (format csv, escape '\', header match);
+a,b
+1,"q\"x"
+2,"q\\"
+3,"multi\
+line\"
+end"
+\.
+select a, replace(b, E'\n', '<nl>') from cph order by a;
+copy cph from stdin (format csv, header match);
+a,b,c
+\.
+copy cph from stdin (format csv, header match);
+a
+\.
+copy cph from stdin (format csv, header match);
+a,
+\.
+copy cph from stdin (header match);
+a	b
+5	five
+\.
+copy cph from stdin (header match, delimiter ',');
+b,a
+\.
+select count(*) from cph;
+drop table cph;
