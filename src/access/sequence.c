@@ -13,7 +13,8 @@
 struct sequence_page {
     int64_t last;
     uint8_t is_called; /* 0: `last` itself is the next value */
-    uint8_t reserved[7];
+    uint8_t reserved[3];
+    uint32_t era; /* one more with every sequence_set(): ranges taken before it are void, on all nodes */
 };
 static_assert(sizeof(struct sequence_page) == 16, "on-disk format");
 
@@ -24,6 +25,7 @@ struct range {
     struct rt_mutex lock;
     int64_t next, increment;
     uint64_t left;
+    uint32_t seg_id, era; /* what it was taken from */
 };
 
 struct sequences {
@@ -178,24 +180,53 @@ static enum err take_range(struct access *a, const struct sequence_def *def, str
         mtr_cancel(&m);
         return err;
     }
-    const struct sequence_page next = { .last = (int64_t)((uint64_t)first + (n - 1) * (uint64_t)def->increment), .is_called = 1 };
+    const struct sequence_page next = { .last = (int64_t)((uint64_t)first + (n - 1) * (uint64_t)def->increment), .is_called = 1, .era = p.era };
     err = end_change(a, &m, b, &next, d);
     if (err)
         return err;
     r->next = first;
     r->increment = def->increment;
     r->left = n;
+    r->seg_id = def->seg.id;
+    r->era = p.era;
     atomic_fetch_add_explicit(&a->stats.sequence_ranges, 1, memory_order_relaxed);
     return ERR_OK;
+}
+
+/* The block as it is now, whichever node has changed it last. */
+static enum err read_page(struct access *a, struct seg seg, struct sequence_page *ret, struct diag *d)
+{
+    struct pin *b;
+    enum err err = buf_pin(a->bc, space_first_block(seg), BUF_S, &b, d);
+    if (err)
+        return err;
+    err = check_page(b->data, seg, d);
+    memcpy(ret, b->data + BLOCK_HEADER_SIZE, sizeof(*ret));
+    buf_unpin(b);
+    return err;
+}
+
+/* Between two calls of sequence_set() the block stays in this node's memory but for one range taken elsewhere in a thousand values. */
+static enum err drop_void_range(struct access *a, const struct sequence_def *def, struct range *r, struct diag *d)
+{
+    struct sequence_page p;
+    if (r->seg_id != def->seg.id)
+        r->left = 0;
+    if (!r->left)
+        return ERR_OK;
+    enum err err = read_page(a, def->seg, &p, d);
+    if (!err && (r->era != p.era || r->increment != def->increment))
+        r->left = 0;
+    return err;
 }
 
 enum err sequence_next(struct sequences *s, const struct sequence_def *def, int64_t *ret, struct diag *d)
 {
     struct range *r = find_range(s, def->id);
-    enum err err = ERR_OK;
     assert(def->increment != 0);
     rt_mutex_lock(&r->lock);
-    if (!r->left || r->increment != def->increment)
+    enum err err = drop_void_range(s->a, def, r, d);
+    if (!err && !r->left)
         err = take_range(s->a, def, r, d);
     if (!err) {
         *ret = r->next;
@@ -214,11 +245,14 @@ enum err sequence_set(struct sequences *s, const struct sequence_def *def, int64
         return diag_set(d, ERR_NUMERIC_RANGE, "setval: value %" PRId64 " is out of bounds for sequence \"%s\" (%" PRId64 "..%" PRId64 ")", value,
                         def->name ? def->name : "?", def->min, def->max);
     struct range *r = find_range(s, def->id);
-    const struct sequence_page p = { .last = value, .is_called = is_called };
     rt_mutex_lock(&r->lock);
     enum err err = begin_change(s->a, &m, def->seg, &b, d);
-    if (!err)
+    if (!err) {
+        struct sequence_page p;
+        memcpy(&p, b->data + BLOCK_HEADER_SIZE, sizeof(p));
+        p = (struct sequence_page){ .last = value, .is_called = is_called, .era = p.era + 1 };
         err = end_change(s->a, &m, b, &p, d);
+    }
     if (!err)
         r->left = 0;
     rt_mutex_unlock(&r->lock);
@@ -235,14 +269,8 @@ void sequence_forget(struct sequences *s, uint32_t id)
 
 enum err sequence_peek(struct access *a, struct seg seg, int64_t *ret_last, bool *ret_is_called, struct diag *d)
 {
-    struct pin *b;
     struct sequence_page p;
-    enum err err = buf_pin(a->bc, space_first_block(seg), BUF_S, &b, d);
-    if (err)
-        return err;
-    err = check_page(b->data, seg, d);
-    memcpy(&p, b->data + BLOCK_HEADER_SIZE, sizeof(p));
-    buf_unpin(b);
+    enum err err = read_page(a, seg, &p, d);
     if (!err) {
         *ret_last = p.last;
         *ret_is_called = p.is_called != 0;

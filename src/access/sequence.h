@@ -1,7 +1,9 @@
 /*
  * Sequences: a node takes ranges (1,000 values unless told otherwise); the
  * high-water mark is durable before a value of the range is handed out.
- * Values are unique, not ordered across nodes.
+ * Values are unique, not ordered across nodes. A range is void once the
+ * sequence has been set, or its segment replaced: the block counts settings,
+ * and is looked at before each value.
  *
  * The sequence's block, held X while a range is taken, is what keeps nodes
  * apart: taking a range is one mini-transaction.
@@ -25,7 +27,7 @@ struct sequences *sequences_open(struct access *a, struct ges *ges);
 void sequences_close(struct sequences *s);
 enum err sequence_create(struct access *a, struct sequence_def *def, struct diag *d) MAY_YIELD MUST_CHECK; /* fills in def->seg */
 enum err sequence_next(struct sequences *s, const struct sequence_def *def, int64_t *ret, struct diag *d) MAY_YIELD MUST_CHECK;
-/* The values that other nodes hold in their ranges stay theirs, as other sessions' cached values do in PostgreSQL. */
+/* Voids the ranges of all nodes: what is handed out from now on follows this value. */
 enum err sequence_set(struct sequences *s, const struct sequence_def *def, int64_t value, bool is_called, struct diag *d) MAY_YIELD MUST_CHECK;
 void sequence_forget(struct sequences *s, uint32_t id);
 /* The block's state without taking anything: last value handed to some node, and whether it counts as used. */

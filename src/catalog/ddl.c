@@ -373,21 +373,35 @@ static enum err replace_segment(struct catalog *c, struct txn *t, oid_t oid, str
     return err ? err : catalog__segment_drop(c, t, old, d);
 }
 
+/* As TRUNCATE itself: a new segment, so that a rollback leaves the sequence as it was. */
+static enum err restart_sequence(struct catalog *c, struct txn *t, oid_t oid, struct diag *d)
+{
+    struct table_def *def;
+    enum err err = catalog_table_by_oid(c, t, oid, GES_MODE_EX, &def, d);
+    if (err)
+        return err;
+    struct sequence_def fresh = def->sequence;
+    err = sequence_create(c->opt.access, &fresh, d);
+    if (!err)
+        err = catalog__segment_adopt(c, t, fresh.seg, d);
+    if (!err)
+        err = update_class(c, t, oid, set_segment, &fresh.seg, d);
+    if (!err)
+        err = catalog__segment_drop(c, t, def->seg, d);
+    if (!err)
+        catalog__changed(c, t, oid);
+    catalog_release(c, def);
+    return err;
+}
+
 enum err catalog_truncate(struct catalog *c, struct txn *t, struct table_def *def, bool restart_identity, struct diag *d)
 {
     enum err err = replace_segment(c, t, def->oid, def->seg, false, d);
     for (uint16_t i = 0; i < def->nindexes && !err; i++)
         err = replace_segment(c, t, def->index[i].oid, def->index[i].seg, true, d);
-    for (uint16_t i = 0; i < def->ncols && restart_identity && !err; i++) {
-        struct table_def *seq;
-        if (!def->col[i].owned_sequence)
-            continue;
-        err = catalog_table_by_oid(c, t, def->col[i].owned_sequence, GES_MODE_EX, &seq, d);
-        if (err)
-            break;
-        err = sequence_set(c->opt.sequences, &seq->sequence, seq->sequence.start, false, d);
-        catalog_release(c, seq);
-    }
+    for (uint16_t i = 0; i < def->ncols && restart_identity && !err; i++)
+        if (def->col[i].owned_sequence)
+            err = restart_sequence(c, t, def->col[i].owned_sequence, d);
     if (!err)
         catalog__changed(c, t, def->oid);
     return err;
