@@ -450,6 +450,52 @@ def statement_names(port):
         must_equal(error_in(c.answers()), '26000', 'after DISCARD ALL')
 
 
+def execute_of_a_prepared_statement(port):
+    """EXECUTE gives what the statement of that name gives when it runs, in the formats that were asked for."""
+    with Client(port) as c:
+        c.query('PREPARE one AS SELECT 7 AS seven')
+        c.parse('EXECUTE one', name='e')
+        c.describe(b'S', 'e')
+        c.bind(name='e', result_formats=[1])
+        c.describe(b'P')
+        c.execute()
+        c.sync()
+        found = c.answers()
+        must_equal([columns_of(b) for k, b in found if k == b'T'], [[('seven', INT4, 4, -1, 0)], [('seven', INT4, 4, -1, 1)]], 'columns')
+        must_equal([row_of(b) for k, b in found if k == b'D'], [[b'\0\0\0\7']], 'binary')
+        c.query('DEALLOCATE one')
+        c.describe(b'S', 'e')
+        c.sync()
+        must_equal(error_in(c.answers()), '26000', 'described when the statement is gone')
+        c.bind(name='e')
+        c.execute()
+        c.sync()
+        must_equal(error_in(c.answers()), '26000', 'run when the statement is gone')
+        c.query("PREPARE one AS SELECT 1 AS a, 'x' AS b")
+        c.describe(b'S', 'e')
+        c.bind(name='e')
+        c.execute()
+        c.sync()
+        found = c.answers()
+        must_equal([columns_of(b) for k, b in found if k == b'T'], [[('a', INT4, 4, -1, 0), ('b', TEXT, -1, -1, 0)]], 'other columns')
+        must_equal([row_of(b) for k, b in found if k == b'D'], [[b'1', b'x']], 'the other statement')
+
+
+def time_zones_of_a_session(port):
+    """Zones are kept when they have been read; a setting of a failed text is taken back, and the client told."""
+    with Client(port) as c:
+        for _ in range(3):
+            must_equal(c.value("SET timezone = 'Europe/Berlin'; SELECT timestamptz '2020-07-01 00:00+00'"), '2020-07-01 02:00:00+02', 'Berlin')
+            must_equal(c.value("SET timezone = 'asia/tokyo'; SELECT timestamptz '2020-07-01 00:00+00'"), '2020-07-01 09:00:00+09', 'Tokyo')
+            must_equal(c.value("SET timezone = -3; SELECT timestamptz '2020-07-01 00:00+00'"), '2020-06-30 21:00:00-03', 'hours')
+            must_equal(pg.error_of(c, "SET timezone = 'Mars/Phobos7'"), '22023', 'no zone')
+        c.query("SET timezone = 'UTC'")
+        must_equal(pg.error_of(c, "SET timezone = 'Europe/Berlin'; SELECT 1 / 0"), '22012', 'a failed text')
+        must_equal(c.value('SHOW timezone'), 'UTC', 'taken back')
+        must_equal(c.value("SELECT count(DISTINCT timestamp '2020-01-01' AT TIME ZONE (CASE g % 3 WHEN 0 THEN 'Europe/Berlin' WHEN 1 THEN '+7' ELSE 'EST5EDT' END)) "
+                           'FROM generate_series(1, 30000) g'), '3', 'zones by row')
+
+
 def transaction_status(port):
     with Client(port) as c:
         seen = []
@@ -578,7 +624,8 @@ def many_connections(port):
 
 TESTS = [
     startup_reports, startup_options, startup_refusals, newer_minor_protocol, ssl_and_gss_requests, garbage, inferred_parameter_types, described_columns,
-    integer_parameters_and_indexes, binary_values, portals_with_row_limits, pipelines, statement_names, transaction_status, error_fields, copy_paths,
+    integer_parameters_and_indexes, binary_values, portals_with_row_limits, pipelines, statement_names, execute_of_a_prepared_statement,
+    time_zones_of_a_session, transaction_status, error_fields, copy_paths,
     cancel_requests, large_results_and_texts, many_connections,
 ]
 

@@ -457,6 +457,42 @@ def statement_timeout_ends_a_wait(a, b):
     a.run('ROLLBACK')
 
 
+def statement_timeout_counts_from_where_it_is_set(a, b):
+    """The statements of one text have a time-out each."""
+    a.run('BEGIN')
+    a.run('UPDATE iso SET v = 0 WHERE id = 1')
+    must_equal(b.run("SET statement_timeout = '300ms'; UPDATE iso SET v = 1 WHERE id = 1"), '57014', 'timed out')
+    must_equal(b.run('SHOW statement_timeout'), [('0',)], 'the setting went with its transaction')
+    b.run("SET statement_timeout = '900ms'")
+    must_equal(b.run('SELECT pg_sleep(0.5); SELECT pg_sleep(0.5); SELECT 1'), [('1',)], 'each within its time')
+    a.run('ROLLBACK')
+
+
+def sequences_are_set_for_all(a, b):
+    a.run('DROP SEQUENCE IF EXISTS sq; DROP TABLE IF EXISTS sqt')
+    a.run('CREATE SEQUENCE sq; CREATE TABLE sqt (id serial PRIMARY KEY, v int)')
+    for s in (a, b, a, b):
+        s.run("SELECT nextval('sq')")
+        s.run('INSERT INTO sqt (v) VALUES (0)')
+    must_equal(a.run("SELECT setval('sq', 100)"), [('100',)], 'setval')
+    values = [int(s.run("SELECT nextval('sq')")[0][0]) for s in (b, a) * 600]
+    must(min(values) > 100, 'a value from before: %d', min(values))
+    must_equal(len(set(values)), len(values), 'values')
+    a.run('TRUNCATE sqt RESTART IDENTITY')
+    for _ in range(3):
+        for s in (b, a):
+            must_equal(s.run('INSERT INTO sqt (v) VALUES (1)'), [], 'insert')
+    must_equal(a.run('SELECT min(id), count(*) FROM sqt'), [('1', '6')], 'rows')
+    a.run('BEGIN')
+    a.run('TRUNCATE sqt RESTART IDENTITY')
+    a.run('INSERT INTO sqt (v) VALUES (2)')
+    a.run('ROLLBACK')
+    for _ in range(3):
+        for s in (b, a):
+            must_equal(s.run('INSERT INTO sqt (v) VALUES (3)'), [], 'insert after the rollback')
+    a.run('DROP SEQUENCE sq; DROP TABLE sqt')
+
+
 def cancelled_inserts_lose_no_space(a, b):
     """The check of the stopped database finds overflow blocks that belong to no row."""
     a.run('CREATE TABLE IF NOT EXISTS large (id int, t text)')
@@ -572,7 +608,7 @@ SCHEDULES = [
     holder_of_a_table_lock_writes,
     write_skew_is_allowed_in_repeatable_read, write_skew_is_prevented_in_serializable, serializable_reads_are_stable,
     ddl_waits_and_is_seen, ddl_of_an_open_transaction_is_not_seen, cancel_ends_a_wait,
-    statement_timeout_ends_a_wait, cancelled_inserts_lose_no_space, end_of_a_session_rolls_back,
+    statement_timeout_ends_a_wait, statement_timeout_counts_from_where_it_is_set, sequences_are_set_for_all, cancelled_inserts_lose_no_space, end_of_a_session_rolls_back,
 ]
 
 

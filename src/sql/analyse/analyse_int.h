@@ -163,6 +163,7 @@ uint16_t an__result_table(struct an *an, struct level *lv, const struct ast_rang
 uint16_t an__add_rte(struct an *an, struct level *lv, struct rte *rte);
 struct ns_item *an__show_rte(struct an *an, struct level *lv, uint16_t rte, bool by_table, bool by_column);
 struct expr *an__column(struct an *an, struct level *lv, const struct ast_expr *a);
+bool an__is_system_column(const char *name);
 /* Adds what * or t.* stands for. */
 void an__star(struct an *an, struct level *lv, const struct ast_expr *a, struct target **v, uint32_t *n, uint32_t *cap);
 uint16_t an__rel(struct an *an, const struct ast_range *r, enum ges_mode lock, struct table_def **ret); /* locks and references */

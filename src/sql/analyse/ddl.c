@@ -293,6 +293,8 @@ static struct new_column new_column(struct an *an, const struct ast_column_def *
     struct new_column c = { .name = d->name, .typmod = -1 };
     bool null_seen = false;
     check_name(an, d->name, d->location);
+    if (an__is_system_column(d->name))
+        an__fail(an, ERR_DUPLICATE_COLUMN, -1, "column name \"%s\" conflicts with a system column name", d->name);
     if (!serial_type(&d->type, &c))
         an__type_of_ast(an, &d->type, &c.type, &c.typmod);
     check_column_type(an, &c, d);

@@ -539,7 +539,7 @@ NORETURN static void missing_table(struct an *an, const struct level *lv, const 
     an__fail(an, ERR_UNDEFINED_TABLE, location, "missing FROM-clause entry for table \"%s\"", name);
 }
 
-static bool is_system_column(const char *name)
+bool an__is_system_column(const char *name)
 {
     static const char *const names[] = { "ctid", "xmin", "xmax", "cmin", "cmax", "tableoid" };
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
@@ -559,7 +559,7 @@ struct expr *an__column(struct an *an, struct level *lv, const struct ast_expr *
         uint16_t up;
         if (e != NULL)
             return e;
-        if (is_system_column(name))
+        if (an__is_system_column(name))
             an__unsupported(an, a->location, "a system column");
         if (find_table(an, lv, NULL, name, &up, a->location) != NULL)
             an__unsupported(an, a->location, "a whole row as a value");
@@ -573,7 +573,7 @@ struct expr *an__column(struct an *an, struct level *lv, const struct ast_expr *
     if (it == NULL)
         missing_table(an, lv, table, a->location);
     const int col = find_col(it, name);
-    if (col < 0 && is_system_column(name))
+    if (col < 0 && an__is_system_column(name))
         an__unsupported(an, a->location, "a system column");
     if (col < 0)
         an__fail(an, ERR_UNDEFINED_COLUMN, a->location, "column %s.%s does not exist", table, name);

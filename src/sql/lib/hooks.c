@@ -171,7 +171,7 @@ static enum err hook_set_config(void *arg, const char *name, size_t len, const c
         return diag_set(d, ERR_UNDEFINED_OBJECT, "unrecognized configuration parameter \"%.*s\"", (int)len, name);
     enum err err = session__set(s, (enum setting_id)id, arena_strndup(s->arena, value, value_len), is_local, d);
     if (!err)
-        buf_put_str(b, s->value[id]);
+        buf_put_str(b, setting_show((enum setting_id)id, s->value[id], s->arena));
     return err;
 }
 
@@ -313,7 +313,12 @@ static const struct timezone *hook_timezone(void *arg, const char *name, size_t 
     struct session *s = arg;
     const struct timezone *tz;
     struct diag d;
-    return session__find_zone(s, arena_strndup(s->arena, name, len), &tz, &d) == ERR_OK ? tz : NULL;
+    char text[256]; /* asked for each row that names a zone */
+    if (len >= sizeof text)
+        return NULL;
+    memcpy(text, name, len);
+    text[len] = 0;
+    return session__find_zone(s, text, &tz, &d) == ERR_OK ? tz : NULL;
 }
 
 const struct type_hooks session__type_hooks = { .regclass_in = hook_regclass_in, .regclass_out = hook_regclass_out, .timezone_find = hook_timezone };

@@ -173,12 +173,14 @@ static enum err check_failed(struct session *s, const struct ast_stmt *stmt, str
     return diag_set(d, ERR_TXN_FAILED, "current transaction is aborted, commands ignored until end of transaction block");
 }
 
-/* One statement of a text. The last one commits before the client hears that it is complete. */
+/* One statement of a text, with a time-out of its own. The last one commits before the client hears that it is complete. */
 static enum err run_one(struct session *s, struct ast *ast, const struct ast_stmt *stmt, bool last, struct diag *d)
 {
     char tag[TAG_MAX];
     struct prepared *p;
     enum err err = check_failed(s, stmt, d);
+    if (stmt != &ast->v[0])
+        deadline_set(s);
     if (!err)
         err = session__prepare(s, "", ast, stmt, s->arena, false, NULL, 0, &p, d);
     if (err)
@@ -186,7 +188,7 @@ static enum err run_one(struct session *s, struct ast *ast, const struct ast_stm
     if (p->nparams > 0)
         err = diag_set(d, ERR_UNDEFINED_PARAMETER, "there is no parameter $%u", p->nparams);
     if (!err)
-        err = session__run(s, p, NULL, NULL, true, tag, sizeof tag, d);
+        err = session__run(s, p, &(struct run){ .describe = true }, tag, sizeof tag, d);
     session__prepared_unref(s, p);
     if (!err && last && !s->in_block)
         err = session__commit(s, d);
@@ -328,11 +330,13 @@ static enum err read_param(struct session *s, struct portal *po, uint32_t i, con
     return err;
 }
 
-static enum err set_formats(struct portal *po, const int16_t *formats, uint32_t n, struct diag *d)
+static enum err set_formats(struct session *s, struct portal *po, const int16_t *formats, uint32_t n, struct diag *d)
 {
-    const uint32_t ncols = po->prep->ncols;
+    const struct prepared *described = session__described(s, po->prep);
+    const uint32_t ncols = described ? described->ncols : 0;
     if (n > 1 && n != ncols && ncols > 0)
         return diag_set(d, ERR_PROTOCOL, "bind message has %u result formats but query has %u columns", n, ncols);
+    po->nformats = ncols;
     po->formats = ARENA_ARRAY(po->arena, int16_t, ncols + 1);
     for (uint32_t i = 0; i < ncols && n > 0; i++)
         po->formats[i] = formats[n == 1 ? 0 : i];
@@ -363,7 +367,7 @@ static enum err bind(struct session *s, const char *name, const char *stmt, cons
     po->param = ARENA_ARRAY(po->arena, union datum, nparams + 1);
     po->param_null = ARENA_ARRAY(po->arena, bool, nparams + 1);
     list_push_back(&s->portals, &po->link);
-    err = set_formats(po, formats, nformats, d);
+    err = set_formats(s, po, formats, nformats, d);
     for (uint32_t i = 0; i < nparams && !err; i++)
         err = read_param(s, po, i, &params[i], d);
     if (err)
@@ -384,19 +388,26 @@ static bool gives_rows(const struct prepared *p)
     return p->col && (p->ncols || (p->plan && p->plan->command == QUERY_SELECT));
 }
 
+static enum err no_statement(struct session *s, const char *name, struct diag *d)
+{
+    session__statement_failed(s);
+    return *name ? diag_set(d, ERR_STATEMENT_NAME, "prepared statement \"%s\" does not exist", name)
+                 : diag_set(d, ERR_STATEMENT_NAME, "unnamed prepared statement does not exist");
+}
+
 enum err session_describe_statement(struct session *s, const char *name, const oid_t **ret_params, uint32_t *ret_nparams,
                                     const struct result_column **ret_cols, uint32_t *ret_ncols, struct diag *d)
 {
     const struct prepared *p = session__find_prepared(s, name);
-    if (!p) {
-        session__statement_failed(s);
-        return *name ? diag_set(d, ERR_STATEMENT_NAME, "prepared statement \"%s\" does not exist", name)
-                     : diag_set(d, ERR_STATEMENT_NAME, "unnamed prepared statement does not exist");
-    }
+    if (!p)
+        return no_statement(s, name, d);
+    const struct prepared *described = session__described(s, p);
+    if (!described)
+        return no_statement(s, p->stmt->execute->name, d);
     *ret_params = p->param_type;
     *ret_nparams = p->nparams;
-    *ret_cols = gives_rows(p) ? p->col : NULL;
-    *ret_ncols = p->ncols;
+    *ret_cols = gives_rows(described) ? described->col : NULL;
+    *ret_ncols = described->ncols;
     return ERR_OK;
 }
 
@@ -412,9 +423,12 @@ enum err session_describe_portal(struct session *s, const char *name, const stru
     const struct portal *po = find_portal(s, name);
     if (!po)
         return no_portal(s, name, d);
-    *ret_cols = gives_rows(po->prep) ? po->prep->col : NULL;
-    *ret_ncols = po->prep->ncols;
-    *ret_formats = po->formats;
+    const struct prepared *described = session__described(s, po->prep);
+    if (!described)
+        return no_statement(s, po->prep->stmt->execute->name, d);
+    *ret_cols = gives_rows(described) ? described->col : NULL;
+    *ret_ncols = described->ncols;
+    *ret_formats = described->ncols <= po->nformats ? po->formats : NULL;
     return ERR_OK;
 }
 
@@ -422,8 +436,8 @@ enum err session_describe_portal(struct session *s, const char *name, const stru
 static enum err start_portal(struct session *s, struct portal *po, struct diag *d)
 {
     enum err err = session__fresh_plan(s, po->prep, d);
-    if (!err && po->prep->plan->command != QUERY_SELECT)
-        err = session__check_read_only(s, po->prep->stmt->tag, d);
+    if (!err)
+        err = session__check_plan_read_only(s, po->prep->plan, po->prep->stmt->tag, d);
     const struct snapshot *snapshot;
     if (!err)
         err = session__stmt_begin(s, &snapshot, d);
@@ -499,7 +513,9 @@ static enum err execute(struct session *s, const char *name, uint32_t max_rows, 
     struct prepared *p = po->prep;
     p->refs++; /* COMMIT closes the portal */
     po->done = true;
-    err = session__utility(s, p, false, tag, sizeof tag, d);
+    const struct prepared *described = session__described(s, p);
+    const struct run run = { .formats = described && described->ncols <= po->nformats ? po->formats : NULL };
+    err = session__utility(s, p, &run, tag, sizeof tag, d);
     session__prepared_unref(s, p);
     return err ? err : s->client->complete(s->client->arg, tag, d);
 }

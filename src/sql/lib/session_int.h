@@ -49,6 +49,7 @@ struct portal {
     struct arena *arena;
     union datum *param;
     bool *param_null;
+    uint32_t nformats;
     int16_t *formats; /* one a result column */
     struct exec *exec; /* while it is suspended */
     struct snapshot snapshot;
@@ -86,6 +87,8 @@ struct session {
 
     struct func_ctx func; /* template for evaluation; type settings follow the session's settings */
     struct arena *zone_arena;
+    struct known_zone *zones; /* read before, last used first: a zone that rows name one by one is read once */
+    uint32_t nzones;
     char *value[SETTINGS_N];
     char *reset_value[SETTINGS_N]; /* what RESET goes back to: after start-up */
     struct setting_change *change;
@@ -154,18 +157,25 @@ enum err session__fresh_plan(struct session *s, struct prepared *p, struct diag 
 struct exec_env session__exec_env(struct session *s, const struct snapshot *snapshot, const union datum *param, const bool *param_null);
 struct analyse_env session__analyse_env(struct session *s, struct arena *arena);
 struct plan_options session__plan_options(struct session *s);
-/* Runs a statement of a simple query to its end; writes the tag. formats NULL: text. */
-enum err session__run(struct session *s, struct prepared *p, const union datum *param, const bool *param_null, bool describe, char *tag, size_t tag_size,
-                      struct diag *d) MAY_YIELD MUST_CHECK;
-enum err session__run_plan(struct session *s, struct prepared *p, const union datum *param, const bool *param_null, bool describe, char *tag,
-                           size_t tag_size, struct diag *d) MAY_YIELD MUST_CHECK;
+/* The statement whose result columns this one has: an EXECUTE's are those of the statement that it names now; NULL: there is none of that name. */
+const struct prepared *session__described(struct session *s, const struct prepared *p);
+/* How a statement is run: with parameters, telling its columns first, its rows in `formats` (NULL: text). */
+struct run {
+    const union datum *param;
+    const bool *param_null;
+    bool describe;
+    const int16_t *formats;
+};
+/* Runs a statement to its end; writes the tag. */
+enum err session__run(struct session *s, struct prepared *p, const struct run *run, char *tag, size_t tag_size, struct diag *d) MAY_YIELD MUST_CHECK;
 bool session__is_query(const struct ast_stmt *stmt); /* has a plan */
 void session__tag(const struct ast_stmt *stmt, uint64_t rows, char *tag, size_t tag_size);
 enum err session__check_read_only(struct session *s, const char *tag, struct diag *d) MUST_CHECK;
+enum err session__check_plan_read_only(struct session *s, const struct plan *plan, const char *tag, struct diag *d) MUST_CHECK;
 
 /* ---- everything else (utility.c, copy.c, hooks.c) --------------------------------------- */
 
-enum err session__utility(struct session *s, struct prepared *p, bool describe, char *tag, size_t tag_size, struct diag *d) MAY_YIELD MUST_CHECK;
+enum err session__utility(struct session *s, struct prepared *p, const struct run *run, char *tag, size_t tag_size, struct diag *d) MAY_YIELD MUST_CHECK;
 /* Result columns of SHOW and EXPLAIN; NULL: none. */
 const struct result_column *session__utility_columns(struct session *s, const struct ast_stmt *stmt, struct arena *arena);
 enum err session__copy(struct session *s, const struct ast *ast, const struct ast_stmt *stmt, uint64_t *ret_rows, struct diag *d) MAY_YIELD MUST_CHECK;

@@ -8,11 +8,19 @@
 
 #define ZONE_DIR "/usr/share/zoneinfo"
 #define ZONE_FILE_MAX 65536u
+#define ZONES_MAX 2048u /* of a session; more than the database has names */
+
+/* In the zones' arena. */
+struct known_zone {
+    struct known_zone *next;
+    const char *name;
+    const struct timezone *tz; /* NULL: UTC */
+};
 
 /* Names in any case: the database's files begin words with capitals, or have capitals throughout. */
 static char *zone_spelling(struct session *s, const char *name, bool all_capitals)
 {
-    char *spelled = arena_strdup(s->zone_arena, name);
+    char *spelled = arena_strdup(s->arena, name);
     bool first = true, in_area = all_capitals;
     for (char *p = spelled; *p; p++) {
         const bool letter = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z');
@@ -31,7 +39,7 @@ static enum err open_zone(struct session *s, const char *name, struct rt_file **
     struct diag ignored;
     enum err err = ERR_PARAMETER_VALUE;
     for (size_t i = 0; i < ARRAY_LEN(spelling) && err; i++)
-        err = rt_open(arena_printf(s->zone_arena, "%s/%s", ZONE_DIR, spelling[i]), RT_OPEN_READ, ret, &ignored);
+        err = rt_open(arena_printf(s->arena, "%s/%s", ZONE_DIR, spelling[i]), RT_OPEN_READ, ret, &ignored);
     return err;
 }
 
@@ -59,20 +67,49 @@ static bool is_utc(const char *name)
     return false;
 }
 
-enum err session__find_zone(struct session *s, const char *value, const struct timezone **ret, struct diag *d)
+static bool find_known(struct session *s, const char *name, const struct timezone **ret)
+{
+    for (struct known_zone **at = &s->zones; *at; at = &(*at)->next) {
+        struct known_zone *z = *at;
+        if (strcasecmp(z->name, name) != 0)
+            continue;
+        *at = z->next;
+        z->next = s->zones;
+        s->zones = z;
+        *ret = z->tz;
+        return true;
+    }
+    return false;
+}
+
+static enum err new_zone(struct session *s, const char *value, const struct timezone **ret, struct diag *d)
 {
     char *end;
     const double hours = strtod(value, &end);
-    *ret = NULL;
-    if (is_utc(value))
-        return ERR_OK;
     if (end != value && *end == 0 && hours >= -15 && hours <= 15) {
         *ret = timezone_fixed(s->zone_arena, arena_strdup(s->zone_arena, value), "", (int32_t)(hours * 3600));
         return ERR_OK;
     }
-    if (strpbrk(value, "0123456789") && !strchr(value, '/') && timezone_posix(s->zone_arena, arena_strdup(s->zone_arena, value), value, ret, d) == ERR_OK)
+    if (strpbrk(value, "0123456789") && !strchr(value, '/') && timezone_posix(s->zone_arena, value, value, ret, d) == ERR_OK)
         return ERR_OK;
     return read_zone(s, value, ret, d);
+}
+
+enum err session__find_zone(struct session *s, const char *value, const struct timezone **ret, struct diag *d)
+{
+    *ret = NULL;
+    if (is_utc(value) || find_known(s, value, ret))
+        return ERR_OK;
+    if (s->nzones == ZONES_MAX)
+        return diag_set(d, ERR_LIMIT, "more than %u time zones in one session", ZONES_MAX);
+    enum err err = new_zone(s, value, ret, d);
+    if (err)
+        return err;
+    struct known_zone *z = ARENA_NEW(s->zone_arena, struct known_zone);
+    *z = (struct known_zone){ s->zones, arena_strdup(s->zone_arena, value), *ret };
+    s->zones = z;
+    s->nzones++;
+    return ERR_OK;
 }
 
 enum txn_isolation session__isolation(const char *value)
@@ -125,7 +162,7 @@ enum err session__set(struct session *s, enum setting_id id, const char *value, 
         s->change = xrealloc(s->change, (s->changes_cap = s->changes_cap ? s->changes_cap * 2 : 16) * sizeof *s->change);
     s->change[s->nchanges++] = (struct setting_change){ id, s->value[id], local };
     replace(s, id, xstrdup(canonical));
-    if (!s->txn && !s->in_block) /* start-up: nothing to undo */
+    if (!s->running) /* start-up: nothing to undo */
         session__settings_end(s, 0, true);
     return ERR_OK;
 }

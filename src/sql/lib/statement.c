@@ -120,15 +120,6 @@ enum err session__prepare(struct session *s, const char *name, struct ast *ast, 
     } else if (stmt) {
         p->col = session__utility_columns(s, stmt, arena);
         p->ncols = p->col ? 1 : 0;
-        if (stmt->kind == AST_EXECUTE) {
-            LIST_FOREACH(it, &s->prepared) {
-                const struct prepared *q = LIST_ENTRY(it, struct prepared, link);
-                if (strcmp(q->name, stmt->execute->name) == 0) {
-                    p->col = q->col;
-                    p->ncols = q->ncols;
-                }
-            }
-        }
     }
     if (err) {
         p->owns_arena = false; /* stays the caller's */
@@ -137,6 +128,11 @@ enum err session__prepare(struct session *s, const char *name, struct ast *ast, 
     }
     *ret = p;
     return ERR_OK;
+}
+
+const struct prepared *session__described(struct session *s, const struct prepared *p)
+{
+    return p->stmt && p->stmt->kind == AST_EXECUTE ? session__find_prepared(s, p->stmt->execute->name) : p;
 }
 
 void session__prepared_unref(struct session *s, struct prepared *p)
@@ -222,6 +218,17 @@ enum err session__check_read_only(struct session *s, const char *tag, struct dia
     return s->read_only ? diag_set(d, ERR_READ_ONLY, "cannot execute %s in a read-only transaction", tag) : ERR_OK;
 }
 
+/* Rows that are locked are written. */
+enum err session__check_plan_read_only(struct session *s, const struct plan *plan, const char *tag, struct diag *d)
+{
+    if (plan->command != QUERY_SELECT)
+        return session__check_read_only(s, tag, d);
+    for (uint16_t i = 0; i < plan->nrels; i++)
+        if (plan->rel[i].lock == GES_MODE_CW)
+            return session__check_read_only(s, "SELECT FOR UPDATE", d);
+    return ERR_OK;
+}
+
 void session__tag(const struct ast_stmt *stmt, uint64_t rows, char *tag, size_t tag_size)
 {
     snprintf(tag, tag_size, stmt->kind == AST_INSERT ? "%s 0 %" PRIu64 : "%s %" PRIu64, stmt->tag, rows);
@@ -233,20 +240,19 @@ static enum err check_snapshot(struct session *s, const struct snapshot *snapsho
     return txn_snapshot_check(s->engine->opt.ts, snapshot, d);
 }
 
-enum err session__run_plan(struct session *s, struct prepared *p, const union datum *param, const bool *param_null, bool describe, char *tag,
-                           size_t tag_size, struct diag *d)
+static enum err run_plan(struct session *s, struct prepared *p, const struct run *run, char *tag, size_t tag_size, struct diag *d)
 {
     enum err err = session__fresh_plan(s, p, d);
-    if (!err && p->plan->command != QUERY_SELECT)
-        err = session__check_read_only(s, p->stmt->tag, d);
+    if (!err)
+        err = session__check_plan_read_only(s, p->plan, p->stmt->tag, d);
     const struct snapshot *snapshot;
     if (!err)
         err = session__stmt_begin(s, &snapshot, d);
     if (err)
         return err;
-    const struct exec_env env = session__exec_env(s, snapshot, param, param_null);
+    const struct exec_env env = session__exec_env(s, snapshot, run->param, run->param_null);
     struct exec *e = NULL;
-    if (describe && (p->ncols || p->plan->command == QUERY_SELECT))
+    if (run->describe && (p->ncols || p->plan->command == QUERY_SELECT))
         err = s->client->columns(s->client->arg, p->col, p->ncols, d);
     if (!err)
         err = exec_start(&env, p->plan, s->arena, &e, d);
@@ -255,7 +261,7 @@ enum err session__run_plan(struct session *s, struct prepared *p, const union da
         err = exec_next(e, 0, &b, d);
         if (err || b.sel.n == 0)
             break;
-        err = s->client->rows(s->client->arg, p->col, &b, NULL, d);
+        err = s->client->rows(s->client->arg, p->col, &b, run->formats, d);
     }
     if (!err)
         err = check_snapshot(s, snapshot, d);
@@ -266,10 +272,7 @@ enum err session__run_plan(struct session *s, struct prepared *p, const union da
     return err;
 }
 
-enum err session__run(struct session *s, struct prepared *p, const union datum *param, const bool *param_null, bool describe, char *tag, size_t tag_size,
-                      struct diag *d)
+enum err session__run(struct session *s, struct prepared *p, const struct run *run, char *tag, size_t tag_size, struct diag *d)
 {
-    if (session__is_query(p->stmt))
-        return session__run_plan(s, p, param, param_null, describe, tag, tag_size, d);
-    return session__utility(s, p, describe, tag, tag_size, d);
+    return session__is_query(p->stmt) ? run_plan(s, p, run, tag, tag_size, d) : session__utility(s, p, run, tag, tag_size, d);
 }

@@ -247,10 +247,10 @@ static enum err finish(struct session *s, const struct ast_txn *t, const char **
 {
     const bool commit = t->kind == AST_TXN_COMMIT;
     *ret_tag = commit && !s->failed ? "COMMIT" : "ROLLBACK";
-    if (!s->in_block)
-        session__warning(s, "WARNING", ERR_NO_TXN, "there is no transaction in progress");
     if (t->chain && !s->in_block)
         return diag_set(d, ERR_NO_TXN, "%s AND CHAIN can only be used in transaction blocks", commit ? "COMMIT" : "ROLLBACK");
+    if (!s->in_block)
+        session__warning(s, "WARNING", ERR_NO_TXN, "there is no transaction in progress");
     char *isolation = t->chain ? xstrdup(s->value[SETTING_transaction_isolation]) : NULL;
     const bool read_only = s->read_only;
     enum err err = ERR_OK;

@@ -208,7 +208,7 @@ static enum err prepare(struct session *s, const struct ast *ast, const struct a
     return ERR_OK;
 }
 
-static enum err execute(struct session *s, struct prepared *exec, bool describe, char *tag, size_t tag_size, struct diag *d)
+static enum err execute(struct session *s, struct prepared *exec, const struct run *how, char *tag, size_t tag_size, struct diag *d)
 {
     const struct ast_execute *ex = exec->stmt->execute;
     struct prepared *p = session__find_prepared(s, ex->name);
@@ -222,16 +222,16 @@ static enum err execute(struct session *s, struct prepared *exec, bool describe,
     union datum *v = ARENA_ARRAY(s->arena, union datum, p->nparams + 1);
     bool *null = ARENA_ARRAY(s->arena, bool, p->nparams + 1);
     const struct analyse_env env = session__analyse_env(s, s->arena);
-    const struct exec_env run = session__exec_env(s, NULL, NULL, NULL);
+    const struct exec_env constants = session__exec_env(s, NULL, NULL, NULL);
     for (uint32_t i = 0; i < p->nparams && !err; i++) {
         struct expr *e;
         err = analyse_argument(&env, exec->ast, ex->args.v[i], p->param_type[i], (uint16_t)(i + 1), &e, d);
         if (!err)
-            err = exec_constant(&run, e, s->arena, &v[i], &null[i], d);
+            err = exec_constant(&constants, e, s->arena, &v[i], &null[i], d);
     }
     p->refs++;
     if (!err)
-        err = session__run(s, p, v, null, describe, tag, tag_size, d);
+        err = session__run(s, p, &(struct run){ v, null, how->describe, how->formats }, tag, tag_size, d);
     session__prepared_unref(s, p);
     return err;
 }
@@ -323,8 +323,7 @@ static enum err explain(struct session *s, struct prepared *p, bool describe, st
         err = diag_set(d, ERR_UNDEFINED_PARAMETER, "there is no parameter $%u", inner->nparams);
     if (!err && req.analyze) {
         struct plan_actual *actual = ARENA_ARRAY(s->arena, struct plan_actual, inner->plan->nnodes + 1);
-        if (inner->plan->command != QUERY_SELECT)
-            err = session__check_read_only(s, stmt->tag, d);
+        err = session__check_plan_read_only(s, inner->plan, stmt->tag, d);
         if (!err)
             err = run_for_explain(s, inner->plan, actual, &ms, d);
         req.options.actual = actual;
@@ -389,13 +388,18 @@ static enum err alter(struct session *s, const struct ddl *ddl, struct diag *d)
     struct catalog *c = session_catalog(s);
     enum err err = ERR_OK;
     for (uint16_t i = 0; i < ddl->alter.n && !err; i++) {
-        /* each command sees what the one before has done */
-        struct table_def *table;
-        err = catalog_table_by_oid(c, s->txn, ddl->alter.table->oid, GES_MODE_EX, &table, d);
+        /* each command is a statement: it sees what the one before has done, and may change the same rows of the catalogue once more */
+        const struct snapshot *snapshot;
+        err = session__stmt_begin(s, &snapshot, d);
         if (err)
             return err;
-        err = alter_one(s, table, &ddl->alter.cmd[i], d);
-        catalog_release(c, table);
+        struct table_def *table;
+        err = catalog_table_by_oid(c, s->txn, ddl->alter.table->oid, GES_MODE_EX, &table, d);
+        if (!err) {
+            err = alter_one(s, table, &ddl->alter.cmd[i], d);
+            catalog_release(c, table);
+        }
+        session__stmt_end(s);
     }
     return err;
 }
@@ -523,7 +527,7 @@ static enum err ddl(struct session *s, struct prepared *p, char *tag, size_t tag
 
 /* ---- dispatch ---------------------------------------------------------------------------------- */
 
-enum err session__utility(struct session *s, struct prepared *p, bool describe, char *tag, size_t tag_size, struct diag *d)
+enum err session__utility(struct session *s, struct prepared *p, const struct run *run, char *tag, size_t tag_size, struct diag *d)
 {
     const struct ast_stmt *stmt = p->stmt;
     const char *txn_tag;
@@ -538,17 +542,17 @@ enum err session__utility(struct session *s, struct prepared *p, bool describe, 
     case AST_SET:
         return set(s, stmt->set, d);
     case AST_SHOW:
-        return show(s, p, describe, d);
+        return show(s, p, run->describe, d);
     case AST_DISCARD:
         return discard(s, stmt->name, d);
     case AST_PREPARE:
         return prepare(s, p->ast, stmt->prepare, d);
     case AST_EXECUTE:
-        return execute(s, p, describe, tag, tag_size, d);
+        return execute(s, p, run, tag, tag_size, d);
     case AST_DEALLOCATE:
         return deallocate(s, stmt->name, d);
     case AST_EXPLAIN:
-        return explain(s, p, describe, d);
+        return explain(s, p, run->describe, d);
     case AST_COPY: {
         uint64_t rows = 0;
         err = session__copy(s, p->ast, stmt, &rows, d);

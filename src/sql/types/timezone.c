@@ -280,11 +280,11 @@ enum err timezone_parse(struct arena *a, const char *name, const uint8_t *bytes,
 
 enum err timezone_posix(struct arena *a, const char *name, const char *rule, const struct timezone **ret, struct diag *d)
 {
-    struct timezone *tz = ARENA_NEW(a, struct timezone);
-    tz->name = arena_strdup(a, name);
-    if (!parse_rule(rule, &tz->rule))
+    struct timezone tz = { 0 };
+    if (!parse_rule(rule, &tz.rule))
         return diag_set(d, ERR_PARAMETER_VALUE, "time zone \"%s\" not recognized", name);
-    *ret = tz;
+    tz.name = arena_strdup(a, name);
+    *ret = arena_dup(a, &tz, sizeof tz);
     return ERR_OK;
 }
 

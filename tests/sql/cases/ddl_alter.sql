@@ -90,3 +90,20 @@ select * from da3;
 rollback;
 select * from da3;
 drop table da3;
+
+-- Several changes of one command meet the same rows of the catalogue.
+create table da4 (a int, b int);
+insert into da4 values (1, 1);
+alter table da4 add column c int, add column d int default 4;
+alter table da4 add primary key (a), add unique (b), alter column d set not null;
+alter table da4 alter column b set not null, alter column b drop not null, alter b set default 5, alter b set default 6;
+alter table da4 add column e int, add column e int;
+insert into da4 (a) values (2) returning *;
+select * from da4 order by a;
+alter table da4 drop constraint da4_pkey, drop constraint da4_b_key, alter b drop default;
+insert into da4 (a, b) values (2, 6) returning *;
+drop table da4;
+create table da4 (ctid int);
+create table da4 (a int);
+alter table da4 add column xmin int;
+drop table da4;

@@ -71,6 +71,7 @@ select current_setting('application_name'), current_setting('work_mem');
 select current_setting('nosuch');
 select current_setting('nosuch', true);
 select set_config('application_name', 'viafunc', false);
+select set_config('work_mem', '2MB', false), current_setting('work_mem');
 show application_name;
 set session characteristics as transaction isolation level repeatable read;
 show default_transaction_isolation;
