@@ -53,7 +53,7 @@ struct cluster_listener gcs_listener(struct gcs *g);
 
 /* ---- for the buffer cache --------------------------------------------------- */
 
-/* All but the last two are called under the shard's latch and must not wait. */
+/* All but the last one are called under the shard's latch and must not wait. */
 struct gcs_cache {
     void *arg;
     struct gcs_holder *(*find)(void *arg, struct dba dba); /* NULL: nothing is held or wanted here */
@@ -65,6 +65,7 @@ struct gcs_cache {
     void (*copy_asked)(void *arg, struct dba dba, const struct gcs_msg *m); /* answered by gcs_answer_copy() */
     void (*settle)(void *arg, struct gcs_holder *h); /* after all that a message brought */
     void (*each)(void *arg, uint32_t shard, void (*fn)(void *fn_arg, struct dba dba, struct gcs_holder *h), void *fn_arg);
+    bool (*fits)(void *arg, const struct gcs_msg *m, const uint8_t *block); /* the bytes are the block that m (SHIP, COPY) says */
     enum err (*disk_version)(void *arg, struct dba dba, scn_t *ret, struct diag *d) MAY_YIELD;
 };
 void gcs_attach(struct gcs *g, const struct gcs_cache *cache); /* at any time; once */

@@ -88,6 +88,7 @@ void gcs__carry_out(struct gcs *g, struct gcs_shard *s, struct dba dba, const st
 /* A message about the block: to its holder or master here. `block`: its bytes, or NULL. */
 void gcs__receive(struct gcs *g, struct gcs_shard *s, const struct gcs_msg *m, node_no from, const uint8_t *block);
 void gcs__settle(struct gcs *g, struct dba dba);
+void gcs__reject(struct gcs *g, const struct gcs_msg *m, node_no from, const char *why); /* it is dropped */
 void gcs__flush_notices(struct gcs *g, struct gcs_shard *s);
 
 /* gcs_send.c */

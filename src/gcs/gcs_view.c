@@ -188,7 +188,7 @@ static void take_declaration(struct gcs *g, const struct gcs_msg *m, node_no fro
 {
     struct gcs_shard *s = gcs__shard(g, m->dba);
     rt_spin_lock(&s->latch);
-    if (m->epoch == s->epoch && m->type == GCS_T_DECLARE)
+    if (m->epoch == s->epoch)
         gcs__receive(g, s, m, from, NULL);
     else
         GCS_COUNT(g, stale);
@@ -206,18 +206,20 @@ static void take_last(struct gcs *g, epoch_t epoch, node_no from)
 static void on_declare(void *arg, const struct ic_message *in)
 {
     struct gcs *g = arg;
-    struct declare_header h = { 0 };
-    if (in->len >= sizeof(h))
-        memcpy(&h, in->payload, sizeof(h));
-    if (in->len < sizeof(h) || h.n > DECLARE_BATCH || in->len != sizeof(h) + h.n * sizeof(struct gcs_msg)) {
-        log_error(g->opt.log, "gcs: a declaration of %u bytes from node %u makes no sense: dropped", in->len, in->from);
+    struct declare_header h;
+    memcpy(&h, in->payload, sizeof(h));
+    if (h.n > DECLARE_BATCH || in->len != sizeof(h) + h.n * sizeof(struct gcs_msg) || h.last > 1) {
+        ic_reject(g->opt.ic, in, "its length does not fit its count");
         return;
     }
     for (uint32_t i = 0; i < h.n; i++) {
         struct gcs_msg m;
         memcpy(&m, in->payload + sizeof(h) + i * sizeof(m), sizeof(m));
-        if (m.mode <= GCS_XCUR)
+        const char *fault = m.type == GCS_T_DECLARE ? gcs_msg_fault(&m, in->from, g->opt.self, false) : "not a declaration";
+        if (fault == NULL)
             take_declaration(g, &m, in->from);
+        else
+            ic_reject(g->opt.ic, in, "%s", fault);
     }
     if (h.last != 0)
         take_last(g, h.epoch, in->from);
@@ -326,8 +328,7 @@ static void open_master(struct gcs *g, struct gcs_shard *s, struct dba dba)
     for (uint32_t i = 0; i < out.n; i++)
         if (out.act[i].msg.type == GCS_T_PROMOTE)
             GCS_COUNT(g, promoted);
-    gcs__carry_out(g, s, dba, &out);
-    gcs__settle(g, dba);
+    gcs__carry_out(g, s, dba, &out); /* its holder here settles when it has asked again: each request is sent once */
 }
 
 /* Those declared, and those that requests of members already open have made meanwhile. */

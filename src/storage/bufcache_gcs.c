@@ -85,8 +85,8 @@ static void install(struct bufcache *bc, struct part *p, struct bent *e, const u
         buf__attach_page(p, e, page);
         e->h.valid = true;
     }
-    assert(block_header_const(block)->magic == 0 || block_header_const(block)->dba == e->pin.dba.v);
     memcpy(e->pin.data, block, BLOCK_SIZE);
+    assert(block_header_const(e->pin.data)->magic == 0 || block_header_const(e->pin.data)->dba == e->pin.dba.v); /* fits() */
     assert(block_scn(e->pin.data) == e->h.version);
     e->last_lsn = 0; /* the sender's redo is durable (R7), ours has nothing newer */
     atomic_fetch_add_explicit(&bc->remote_current, 1, memory_order_relaxed);
@@ -271,6 +271,15 @@ static void each(void *arg, uint32_t shard, void (*fn)(void *fn_arg, struct dba 
     }
 }
 
+/* COPY does not say which version; a copy of what was never written has none. */
+static bool fits(void *arg, const struct gcs_msg *m, const uint8_t *block)
+{
+    alignas(BLOCK_HEADER_SIZE) uint8_t head[BLOCK_HEADER_SIZE]; /* frames lie anywhere in the receive buffer */
+    memcpy(head, block, sizeof(head));
+    const struct block_header *h = block_header_const(head);
+    return (h->magic == 0 || (h->magic == BLOCK_MAGIC && h->dba == m->dba.v)) && (m->type != GCS_T_SHIP || block_scn(head) == m->scn);
+}
+
 static enum err disk_version(void *arg, struct dba dba, scn_t *ret, struct diag *d)
 {
     struct bufcache *bc = arg;
@@ -386,6 +395,7 @@ void buf__gcs_attach(struct bufcache *bc)
         .copy_asked = copy_asked,
         .settle = settle,
         .each = each,
+        .fits = fits,
         .disk_version = disk_version,
     };
     bc->flush_queue = xcalloc(bc->nents, sizeof(*bc->flush_queue));

@@ -174,10 +174,8 @@ static void take_x(struct gcs_holder *h, const struct gcs_self *me, bool dirty, 
 /* Bytes of a shipped block: not needed where the node has read the same version already. */
 static void install(struct gcs_holder *h, scn_t version, struct gcs_out *out)
 {
-    if (h->mode != GCS_N && h->valid) {
-        assert(h->version == version || MUTATED("R14") || MUTATED("R14_clear") || MUTATED("R14_down") || MUTATED("R15") || MUTATED("R13_ship"));
+    if (h->mode != GCS_N && h->valid)
         return;
-    }
     h->valid = true;
     h->version = version;
     gcs_out_add(out, GCS_INSTALL);
@@ -187,7 +185,6 @@ static void recv_ship(struct gcs_holder *h, const struct gcs_self *me, const str
 {
     const bool dirty = m->flags & GCS_F_DIRTY;
     if (m->mode == GCS_S) {
-        assert(h->mode <= GCS_S);
         install(h, m->scn, out);
         h->mode = GCS_S;
         h->gno = m->gno;
@@ -229,11 +226,9 @@ static void from_disk(struct gcs_holder *h, const struct gcs_msg *m, struct gcs_
 static void recv_grant(struct gcs_holder *h, const struct gcs_self *me, const struct gcs_msg *m, struct gcs_out *out)
 {
     if (m->flags & GCS_F_HELD) { /* recovery has made this node the owner: a grant never lowers a mode */
-        assert(h->mode >= GCS_SCUR);
         done(h, me, me->self, m->gno, 0, out);
         granted(h, out);
     } else if (m->mode == GCS_S) {
-        assert(h->mode <= GCS_S);
         from_disk(h, m, out);
         h->mode = GCS_S;
         h->gno = m->gno;
@@ -247,8 +242,6 @@ static void recv_grant(struct gcs_holder *h, const struct gcs_self *me, const st
 
 static void recv_promote(struct gcs_holder *h, const struct gcs_msg *m, struct gcs_out *out)
 {
-    assert(h->mode <= GCS_S);
-    assert(h->pi == m->scn);
     if (h->mode == GCS_N || !h->valid) {
         gcs_out_add(out, GCS_PI_IS_CURRENT);
         h->valid = true;
@@ -320,9 +313,67 @@ static void recv_write_ask(const struct gcs_holder *h, const struct gcs_self *me
         to_master(out, me, GCS_T_WBDONE)->scn = h->version;
 }
 
-void gcs_holder_recv(struct gcs_holder *h, const struct gcs_self *me, const struct gcs_msg *m, node_no from, struct gcs_out *out)
+/* ---- what cannot be ------------------------------------------------------------------ */
+
+static const char *ship_fault(const struct gcs_holder *h, const struct gcs_msg *m)
+{
+    if (h->want != (m->mode == GCS_X ? GCS_WANT_X : GCS_WANT_S))
+        return "not asked for";
+    if (h->mode > GCS_S || h->got)
+        return "it is here already";
+    const bool lenient = MUTATED("R14") || MUTATED("R14_clear") || MUTATED("R14_down") || MUTATED("R15") || MUTATED("R13_ship");
+    return h->mode != GCS_N && h->valid && h->version != m->scn && !lenient ? "another version than the one that is here" : NULL;
+}
+
+static const char *grant_fault(const struct gcs_holder *h, const struct gcs_msg *m)
+{
+    if (h->want != (m->mode == GCS_X ? GCS_WANT_X : GCS_WANT_S))
+        return "not asked for";
+    if (m->flags & GCS_F_HELD)
+        return h->mode >= GCS_SCUR ? NULL : "not held";
+    return h->got || (m->mode == GCS_S && h->mode > GCS_S) ? "it is here already" : NULL;
+}
+
+static const char *forward_fault(const struct gcs_holder *h, const struct gcs_msg *m)
+{
+    if (h->mode == GCS_N)
+        return NULL;
+    if (h->rv != GCS_RV_NONE)
+        return "another revocation is under way";
+    return m->type == GCS_T_FWD_X && h->mode < GCS_SCUR ? "not owned here" : NULL;
+}
+
+static const char *holder_fault(const struct gcs_holder *h, const struct gcs_msg *m)
+{
+    switch ((enum gcs_type)m->type) {
+    case GCS_T_FWD_S:
+    case GCS_T_FWD_X:
+        return forward_fault(h, m);
+    case GCS_T_INVAL:
+        return h->mode == GCS_S && h->gno == m->held && h->pins > 0 && h->rv != GCS_RV_NONE ? "another revocation is under way" : NULL;
+    case GCS_T_SHIP:
+        return ship_fault(h, m);
+    case GCS_T_CLEAR:
+        return h->want != GCS_WANT_X || h->clr || (h->got && h->got_gno != m->gno) ? "not waited for" : NULL;
+    case GCS_T_GRANT:
+        return grant_fault(h, m);
+    case GCS_T_PROMOTE:
+        return h->mode > GCS_S || h->pi == 0 || h->pi != m->scn ? "there is no such past image" : NULL;
+    case GCS_T_COPY:
+    case GCS_T_PIDROP:
+    case GCS_T_WRITE_ASK:
+        return NULL;
+    default:
+        return "not for a holder";
+    }
+}
+
+const char *gcs_holder_recv(struct gcs_holder *h, const struct gcs_self *me, const struct gcs_msg *m, node_no from, struct gcs_out *out)
 {
     check(h);
+    const char *fault = holder_fault(h, m);
+    if (fault != NULL)
+        return fault;
     switch ((enum gcs_type)m->type) {
     case GCS_T_FWD_S:
     case GCS_T_FWD_X:
@@ -353,9 +404,10 @@ void gcs_holder_recv(struct gcs_holder *h, const struct gcs_self *me, const stru
         recv_write_ask(h, me, out);
         break;
     default:
-        panic("gcs: a holder got %s", gcs_type_name(m->type));
+        break;
     }
     check(h);
+    return NULL;
 }
 
 /* ---- the node's own doing ------------------------------------------------------------ */

@@ -65,7 +65,9 @@ static inline bool gcs_holder_idle(const struct gcs_holder *h)
 /* `want` must be none, and more than is held. s: with copy_ok, what the reader must see. */
 void gcs_holder_ask(struct gcs_holder *h, const struct gcs_self *me, enum gcs_want want, bool copy_ok, scn_t s, uint64_t token,
                     struct gcs_out *out);
-void gcs_holder_recv(struct gcs_holder *h, const struct gcs_self *me, const struct gcs_msg *msg, node_no from, struct gcs_out *out);
+/* Returns NULL; or why the message (sound by itself: gcs_msg_fault()) cannot be here and now, and nothing has been done. */
+const char *gcs_holder_recv(struct gcs_holder *h, const struct gcs_self *me, const struct gcs_msg *msg, node_no from,
+                            struct gcs_out *out) MUST_CHECK;
 /* Carries out a revocation that nothing holds back any more. may_ship: redo is durable up to the block's last change (R7). */
 void gcs_holder_release(struct gcs_holder *h, const struct gcs_self *me, bool may_ship, struct gcs_out *out);
 /* Would gcs_holder_release() ship, were the redo durable? */

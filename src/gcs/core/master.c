@@ -217,7 +217,6 @@ static void recv_nohave(struct gcs_master *m, const struct gcs_msg *msg, node_no
 {
     if (m->op == GCS_WANT_NONE || msg->gno != m->op_gno)
         return;
-    assert(m->own != from || MUTATED("R15")); /* its EVICT came before */
     m->source_asked = false;
     unshare(m, from);
     if (m->op == GCS_WANT_S)
@@ -298,7 +297,6 @@ static void recv_declare(struct gcs_master *m, const struct gcs_msg *msg, node_n
 {
     struct gcs_slot *s = slot_get(m, from);
     if (msg->mode >= GCS_SCUR) {
-        assert(m->own == 0 || m->own == from);
         m->own = from;
         m->own_gno = msg->held;
     } else if (msg->mode == GCS_S) {
@@ -309,9 +307,56 @@ static void recv_declare(struct gcs_master *m, const struct gcs_msg *msg, node_n
     m->disk = MAX(m->disk, msg->gno);
 }
 
-void gcs_master_recv(struct gcs_master *m, const struct gcs_master_env *env, const struct gcs_msg *msg, node_no from, struct gcs_out *out)
+/* ---- what cannot be ------------------------------------------------------------- */
+
+static const char *request_fault(struct gcs_master *m, node_no from)
+{
+    const struct gcs_slot *s = slot_find(m, from);
+    const bool twice = m->op_node == from || (s != NULL && s->queued != GCS_WANT_NONE);
+    return twice ? "its last request has not been answered yet" : NULL;
+}
+
+static const char *nohave_fault(const struct gcs_master *m, const struct gcs_msg *msg, node_no from)
+{
+    const bool about_op = m->op != GCS_WANT_NONE && msg->gno == m->op_gno;
+    return about_op && (m->op_node == from || (m->own == from && !MUTATED("R15"))) ? "it has the block: its EVICT would have come before" : NULL;
+}
+
+static const char *declare_fault(const struct gcs_master *m, const struct gcs_msg *msg, node_no from)
+{
+    if (m->op != GCS_WANT_NONE)
+        return "the view has opened already";
+    return msg->mode >= GCS_SCUR && m->own != 0 && m->own != from ? "another node has declared that it owns the block" : NULL;
+}
+
+static const char *master_fault(struct gcs_master *m, const struct gcs_msg *msg, node_no from)
+{
+    switch ((enum gcs_type)msg->type) {
+    case GCS_T_REQ:
+        return request_fault(m, from);
+    case GCS_T_NOHAVE:
+        return nohave_fault(m, msg, from);
+    case GCS_T_DECLARE:
+        return declare_fault(m, msg, from);
+    case GCS_T_INVACK:
+    case GCS_T_DONE:
+    case GCS_T_EVICT:
+    case GCS_T_EVICT_S:
+    case GCS_T_WBDONE:
+    case GCS_T_WRITE_ASK:
+        return NULL;
+    default:
+        return "not for a master";
+    }
+}
+
+const char *gcs_master_recv(struct gcs_master *m, const struct gcs_master_env *env, const struct gcs_msg *msg, node_no from,
+                            struct gcs_out *out)
 {
     check(m);
+    const char *fault = master_fault(m, msg, from);
+    if (fault != NULL)
+        return fault;
     switch ((enum gcs_type)msg->type) {
     case GCS_T_REQ:
         recv_req(m, env, msg, from, out);
@@ -342,9 +387,10 @@ void gcs_master_recv(struct gcs_master *m, const struct gcs_master_env *env, con
         recv_declare(m, msg, from);
         break;
     default:
-        panic("gcs: a master got %s", gcs_type_name(msg->type));
+        break;
     }
     check(m);
+    return NULL;
 }
 
 /* ---- views ---------------------------------------------------------------------------- */

@@ -48,8 +48,12 @@ struct gcs_master_env {
 
 void gcs_master_init(struct gcs_master *m, struct dba dba);
 void gcs_master_fini(struct gcs_master *m);
-/* REQ, INVACK, NOHAVE, DONE, EVICT, EVICT_S, WBDONE, WRITE_ASK, DECLARE. */
-void gcs_master_recv(struct gcs_master *m, const struct gcs_master_env *env, const struct gcs_msg *msg, node_no from, struct gcs_out *out);
+/*
+ * REQ, INVACK, NOHAVE, DONE, EVICT, EVICT_S, WBDONE, WRITE_ASK, DECLARE.
+ * Returns NULL; or why the message (sound by itself: gcs_msg_fault()) cannot be here and now, and nothing has been done.
+ */
+const char *gcs_master_recv(struct gcs_master *m, const struct gcs_master_env *env, const struct gcs_msg *msg, node_no from,
+                            struct gcs_out *out) MUST_CHECK;
 /* Nothing to remember. */
 bool gcs_master_is_idle(const struct gcs_master *m);
 /*

@@ -82,6 +82,12 @@ struct gcs_msg {
 };
 static_assert(sizeof(struct gcs_msg) == 56, "wire format");
 
+/*
+ * What cannot be in a message from that node to `self`, whatever the state: NULL, or what is wrong. `has_block`: bytes follow.
+ * Steps rely on it: where a message goes on, `node` names another node.
+ */
+const char *gcs_msg_fault(const struct gcs_msg *m, node_no from, node_no self, bool has_block);
+
 /* A message of an older view is void: what it says is declared or asked anew. Newer ones cannot come: installing precedes declaring everywhere. */
 static inline bool gcs_msg_is_void(const struct gcs_msg *m, epoch_t epoch)
 {
@@ -109,8 +115,8 @@ struct gcs_act {
     struct gcs_msg msg;
 };
 
-/* A step sends at most one message a member and a few more. */
-#define GCS_ACTS_MAX (NODES_MAX + 8)
+/* A step sends at most two messages a member (a past image dropped, a read copy invalidated) and a few more. */
+#define GCS_ACTS_MAX (2 * NODES_MAX + 8)
 struct gcs_out {
     uint32_t n;
     struct gcs_act act[GCS_ACTS_MAX];

@@ -243,7 +243,9 @@ static void send_block(struct world *w, unsigned n, unsigned b, const struct gcs
     CHECK(w, s->last_change <= w->node[n].durable); /* R7: nobody sees what could still be lost */
     if (a->msg.mode >= GCS_X && (a->msg.flags & GCS_F_DIRTY))
         s->given_away = bytes;
-    put(w, n, a->to, a->msg, b, bytes);
+    struct gcs_msg msg = a->msg;
+    msg.flags |= GCS_F_BLOCK;
+    put(w, n, a->to, msg, b, bytes);
 }
 
 static void carry_out(struct world *w, unsigned n, unsigned b, const struct gcs_out *out, const struct envelope *in)
@@ -359,6 +361,7 @@ static void deliver(struct world *w, unsigned from, unsigned to)
         return;
     CHECK(w, e.msg.epoch == node->epoch || MUTATED("R14_epoch"));
     struct gcs_out out = { 0 };
+    CHECK(w, gcs_msg_fault(&e.msg, (node_no)from, (node_no)to, e.msg.flags & GCS_F_BLOCK) == NULL);
     if (e.msg.type == GCS_T_DECLARED) {
         node->heard |= UINT64_C(1) << from;
         maybe_open(w, to);
@@ -372,10 +375,10 @@ static void deliver(struct world *w, unsigned from, unsigned to)
     } else if (is_for_master(&e.msg)) {
         const struct gcs_master_env env = env_of(w, to);
         CHECK(w, master_of(node, b) == to || MUTATED("R14_epoch"));
-        gcs_master_recv(&s->m, &env, &e.msg, (node_no)from, &out);
+        CHECK(w, gcs_master_recv(&s->m, &env, &e.msg, (node_no)from, &out) == NULL);
     } else {
         const struct gcs_self me = self_of(w, to, b);
-        gcs_holder_recv(&s->h, &me, &e.msg, (node_no)from, &out);
+        CHECK(w, gcs_holder_recv(&s->h, &me, &e.msg, (node_no)from, &out) == NULL);
     }
     carry_out(w, to, b, &out, &e);
     settle(w, to, b);

@@ -29,6 +29,7 @@ struct scene {
     bool narrow; /* send queues that are soon full, a slow network */
     bool slow_disk; /* a block is asked for while it is being written */
     bool come_and_go; /* host 3 joins late, host 2 leaves early and comes again */
+    bool rogue; /* host 3 says nonsense, too */
 };
 
 /* What is known beyond doubt, written under the pins of those who change it. */
@@ -54,7 +55,7 @@ struct world {
     _Atomic unsigned started;
     _Atomic unsigned running; /* hosts that have not ended their work */
     _Atomic uint64_t phase_ns[GCS_PHASE_COUNT], phase_n[GCS_PHASE_COUNT];
-    _Atomic uint64_t adds, copies, promoted, shipped, past_images_most, deferred;
+    _Atomic uint64_t adds, copies, promoted, shipped, past_images_most, deferred, malformed;
 };
 
 struct host {
@@ -174,6 +175,10 @@ static void note_statistics(struct host *h)
     h->w->shipped += g.blocks_shipped;
     h->w->promoted += g.promoted;
     h->w->deferred += g.deferred;
+    struct ic_stats ic;
+    ic_stats(h->ic, &ic);
+    h->w->malformed += ic.malformed;
+    CHECK(ic.malformed == 0 || h->w->scene->rogue);
     for (unsigned i = 0; i < GCS_PHASE_COUNT; i++) {
         h->w->phase_ns[i] += g.phase[i].sum_ns;
         h->w->phase_n[i] += g.phase[i].count;
@@ -374,6 +379,100 @@ static void worker(void *arg)
     h->busy--;
 }
 
+/* ---- nonsense, each piece of which can be told from what a sound node says --------------------------- */
+
+static void spoil_numbers(const struct host *h, node_no to, struct gcs_msg *m)
+{
+    switch (rt_random() % 5) {
+    case 0: /* who is sent something on behalf of others: nobody, oneself, a number that no node has */
+        m->type = (uint8_t)(const uint8_t[]){ GCS_T_FWD_S, GCS_T_FWD_X, GCS_T_COPY_ASK }[rt_random() % 3];
+        m->mode = m->flags = 0;
+        m->node = (node_no)(const node_no[]){ 0, to, NODES_MAX + 1, 255 }[rt_random() % 4];
+        break;
+    case 1:
+        m->mode = (uint8_t)(GCS_XCUR + 1 + rt_random() % 200);
+        break;
+    case 2:
+        m->flags |= (uint8_t)(64 << rt_random() % 2);
+        break;
+    case 3:
+        m->dba = dba_make(0, (uint32_t)rt_random());
+        break;
+    case 4: /* a reader that would raise the clock for ever */
+        m->type = GCS_T_COPY_ASK;
+        m->node = (node_no)(to == 1 ? 2 : 1);
+        m->mode = m->flags = 0;
+        m->scn = scn_now(&h->scn) + (UINT64_C(1) << (40 + rt_random() % 20));
+        break;
+    }
+}
+
+/* What only the state of the receiver, or its cache, can tell. */
+static void spoil_story(struct gcs_msg *m, uint8_t *block, bool *ret_block)
+{
+    m->mode = GCS_X;
+    if (rt_random() % 2) {
+        m->type = GCS_T_PROMOTE;
+        m->mode = 0;
+        m->scn = UINT64_C(1) << 61;
+    } else { /* the bytes of another block, or none at all */
+        m->type = GCS_T_SHIP;
+        m->flags = GCS_F_BLOCK | GCS_F_CLEAR;
+        block_format(block, dba_make(FILE_DATA, (uint32_t)rt_random() | UINT32_C(1) << 31), BLOCK_HEAP, 1, 1);
+        *ret_block = true;
+    }
+}
+
+static void say_nonsense(struct host *h, node_no to)
+{
+    static _Thread_local uint8_t block[BLOCK_SIZE];
+    struct gcs_msg m = { .type = (uint8_t)(rt_random() % GCS_T_DECLARE), .dba = dba_of((uint32_t)(rt_random() % h->w->scene->blocks)),
+                         .epoch = cluster_epoch(h->cluster), .gno = rt_random() % 100, .held = rt_random() % 100 };
+    bool has_block = false;
+    const struct { epoch_t epoch; uint32_t n, last; } head = { m.epoch, (uint32_t)(rt_random() % 3), (uint32_t)(rt_random() % 3) };
+    const unsigned how = (unsigned)(rt_random() % 8);
+#ifndef RUSTYDB_MUTATIONS
+    if (how == 0)
+        spoil_story(&m, block, &has_block);
+    else
+#endif
+        spoil_numbers(h, to, &m);
+    enum ic_kind kind = gcs__kind(m.type);
+    uint32_t len = sizeof(m);
+    if (how == 1)
+        kind = kind == IC_GCS_DONE ? IC_GCS_CLEAR : IC_GCS_DONE;
+    if (how == 2)
+        len = (uint32_t)(rt_random() % sizeof(m));
+    if (how == 3)
+        m.type = (uint8_t)(GCS_TYPE_COUNT + rt_random() % 200);
+    m.scn += how == 4;
+    const struct ic_part parts[] = { { &m, len }, { block, has_block ? BLOCK_SIZE : 0 } };
+    const struct ic_part declaration[] = { { &head, sizeof(head) }, { &m, sizeof(m) } };
+    if (how == 5) /* with a wrong count, or of what is no declaration */
+        (void)!ic_send(h->ic, to, IC_GCS_DECLARE, 0, declaration, 2);
+    else
+        (void)!ic_send(h->ic, to, kind, rt_random(), parts, 2);
+}
+
+static void rogue(void *arg)
+{
+    struct host *h = arg;
+    while (h->w->running > 1) {
+        say_nonsense(h, (node_no)(1 + rt_random() % 2));
+        rt_sleep(rt_random() % RT_US(200));
+    }
+    h->busy--;
+}
+
+static void spawn_rogue(struct host *h)
+{
+    const struct rt_spawn_options opt = { .name = "rogue", .worker = RT_WORKER_ANY, .prio = RT_PRIO_NORMAL };
+    struct fiber *f = rt_spawn(&opt, rogue, h);
+    CHECK(f != NULL);
+    rt_detach(f);
+    h->busy++;
+}
+
 static void spawn_worker(struct host *h)
 {
     const struct rt_spawn_options opt = { .name = "worker", .worker = RT_WORKER_ANY, .prio = RT_PRIO_NORMAL };
@@ -432,6 +531,8 @@ static void work(struct host *h, uint64_t until)
     h->until = until;
     for (uint32_t i = 0; i < h->w->scene->fibers; i++)
         spawn_worker(h);
+    if (h->w->scene->rogue && h->no == 3)
+        spawn_rogue(h);
     while (h->busy > 0) {
         rt_sleep(RT_MS(20));
         observe(h);
@@ -641,6 +742,15 @@ static void send_queues_fill_up(void **state)
     assert_true(deferred > 0);
 }
 
+static void a_rogue_among_the_nodes_harms_nothing(void **state)
+{
+    for (uint64_t seed = first(); seed <= seeds(3); seed++) {
+        play(&(struct scene){ .seed = 7000 + seed, .frames = 256, .fibers = 4, .rounds = 150, .blocks = BLOCKS, .preempt = seed % 2 == 0, .rogue = true });
+        print_message("    %" PRIu64 " messages made no sense\n", world.malformed);
+        assert_true(world.malformed > 500);
+    }
+}
+
 static void threads(void **state)
 {
     play_for_real(&(struct scene){ .seed = 9001, .frames = 256, .fibers = 4, .rounds = 200, .blocks = BLOCKS });
@@ -657,6 +767,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(more_blocks_than_frames),
         cmocka_unit_test(blocks_are_asked_for_while_being_written),
         cmocka_unit_test(send_queues_fill_up),
+        cmocka_unit_test(a_rogue_among_the_nodes_harms_nothing),
         cmocka_unit_test(threads),
     };
     if (argc > 1)
