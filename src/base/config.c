@@ -1,6 +1,8 @@
 #include "base/config.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/buf.h"
@@ -75,6 +77,78 @@ static bool same(const struct key *k, const struct toml_value *a, const struct t
     return k->kind == KIND_STRING ? strcmp(a->str, b->str) == 0 : k->kind == KIND_FLOAT ? a->f == b->f : a->i == b->i;
 }
 
+/* ---- texts that mean something ------------------------------------------------- */
+
+static bool is_name(const char *s)
+{
+    for (const char *p = s; *p; p++)
+        if (!(*p >= '0' && *p <= '9') && !(*p >= 'A' && *p <= 'Z') && !(*p >= 'a' && *p <= 'z') && !strchr("-_.", *p))
+            return false;
+    return true;
+}
+
+static bool is_node_name(const char *s) { return *s && is_name(s); }
+
+static bool is_port(const char *s)
+{
+    const size_t len = strlen(s);
+    return len > 0 && len <= 5 && strspn(s, "0123456789") == len && atoi(s) <= UINT16_MAX;
+}
+
+/* "10.0.0.1:7000", "[fd00::1]:7000", "unix:/path": what rt_listen() takes. */
+static bool is_address(const char *s)
+{
+    const char *colon = strrchr(s, ':');
+    char host[64];
+    uint8_t bytes[sizeof(struct in6_addr)];
+    if (strncmp(s, "unix:", 5) == 0)
+        return s[5] == '/';
+    if (!colon || (size_t)(colon - s) >= sizeof host || !is_port(colon + 1))
+        return false;
+    snprintf(host, sizeof host, "%.*s", (int)(colon - s), s);
+    const size_t len = strlen(host);
+    if (*host != '[' || host[len - 1] != ']')
+        return inet_pton(AF_INET, host, bytes) == 1;
+    host[len - 1] = 0;
+    return inet_pton(AF_INET6, host + 1, bytes) == 1;
+}
+
+static bool is_loopback(const char *s)
+{
+    return is_address(s) && (strncmp(s, "127.", 4) == 0 || strncmp(s, "[::1]:", 6) == 0 || strncmp(s, "unix:", 5) == 0);
+}
+
+static bool is_io_backend(const char *s) { return strcmp(s, "auto") == 0 || strcmp(s, "uring") == 0 || strcmp(s, "epoll") == 0; }
+
+static bool is_log_level(const char *s)
+{
+    return strcmp(s, "debug") == 0 || strcmp(s, "info") == 0 || strcmp(s, "warning") == 0 || strcmp(s, "error") == 0;
+}
+
+static const struct text_rule {
+    size_t offset;
+    bool (*fits)(const char *s);
+    const char *wanted;
+} text_rules[] = {
+    { offsetof(struct config, cluster_name), is_name, "must be made of letters, digits, \"-\", \"_\" and \".\"" },
+    { offsetof(struct config, node_id), is_node_name, "must be made of letters, digits, \"-\", \"_\" and \".\"" },
+    { offsetof(struct config, interconnect_address), is_address, "must be a numeric address with a port, such as \"10.0.0.1:7000\"" },
+    { offsetof(struct config, listen_address), is_loopback,
+      "must be a loopback address in numbers with a port, such as \"127.0.0.1:5432\": this version has no authentication and serves local clients only" },
+    { offsetof(struct config, io_backend), is_io_backend, "must be auto, uring or epoll" },
+    { offsetof(struct config, log_level), is_log_level, "must be debug, info, warning or error" },
+};
+
+static enum err check_text(const char *file, const struct key *k, const struct toml_value *v, struct diag *d)
+{
+    for (size_t i = 0; i < ARRAY_LEN(text_rules); i++)
+        if (k->kind == KIND_STRING && text_rules[i].offset == k->offset && !text_rules[i].fits(v->str))
+            return diag_set(d, ERR_CONFIG_FILE, "%s:%d: [%s] %s %s, not \"%s\"", file, v->line, k->section, k->key, text_rules[i].wanted, v->str);
+    return ERR_OK;
+}
+
+/* ---- values ------------------------------------------------------------------------ */
+
 /* Brings v to the key's kind and checks its bounds. */
 static enum err check(const char *file, const struct key *k, struct toml_value *v, struct diag *d)
 {
@@ -98,7 +172,7 @@ static enum err check(const char *file, const struct key *k, struct toml_value *
     if (!k->ready && !same(k, v, &dflt))
         return diag_set(d, ERR_CONFIG_FILE, "%s:%d: [%s] %s: this version supports only the default (%s)", file, v->line, k->section, k->key,
                         k->dflt);
-    return ERR_OK;
+    return check_text(file, k, v, d);
 }
 
 static const struct key *find(const char *path, bool *ret_section)

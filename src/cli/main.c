@@ -35,7 +35,7 @@ int cli_fail(const struct diag *d)
 static int config_check(struct arena *a, const char *path, struct diag *d)
 {
     struct config c;
-    if (config_file_read(a, path, &c, d) || config_file_check_server(&c, d))
+    if (config_file_read(a, path, &c, d))
         return cli_fail(d);
     printf("%s: ok\n", path);
     return EXIT_SUCCESS;
@@ -56,6 +56,18 @@ static bool is(char **argv, int argc, const char *group, const char *verb)
     return argc >= 2 && strcmp(argv[0], group) == 0 && strcmp(argv[1], verb) == 0;
 }
 
+static int no_command(char **argv, int argc)
+{
+    if (argc > 0) {
+        fputs("rustydb-cli: there is no command \"", stderr);
+        for (int i = 0; i < argc; i++)
+            fprintf(stderr, "%s%s", i ? " " : "", argv[i]);
+        fputs("\"\n\n", stderr);
+    }
+    fputs(usage, stderr);
+    return 2;
+}
+
 static int run(struct arena *a, const char *config_path, char **argv, int argc, struct diag *d)
 {
     if (argc == 3 && is(argv, argc, "config", "check"))
@@ -66,10 +78,8 @@ static int run(struct arena *a, const char *config_path, char **argv, int argc, 
         return cli_check(argv[1], d);
     const bool status = argc == 2 && is(argv, argc, "cluster", "status"), create = argc == 2 && is(argv, argc, "cluster", "create");
     const bool stop = (argc == 2 || argc == 3) && is(argv, argc, "cluster", "stop");
-    if (!status && !create && !stop) {
-        fputs(usage, stderr);
-        return 2;
-    }
+    if (!status && !create && !stop)
+        return no_command(argv, argc);
     struct config c;
     if (config_file_read(a, config_path, &c, d))
         return cli_fail(d);
@@ -79,19 +89,25 @@ static int run(struct arena *a, const char *config_path, char **argv, int argc, 
 int main(int argc, char **argv)
 {
     const char *config_path = DEFAULT_CONFIG;
-    int first = 1;
-    if (argc >= 3 && strcmp(argv[1], "--config") == 0) {
-        config_path = argv[2];
-        first = 3;
+    int n = 0; /* arguments that are not options */
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--config") == 0 && i + 1 < argc)
+            config_path = argv[++i];
+        else
+            argv[n++] = argv[i];
     }
-    if (argc == first + 1 && (strcmp(argv[first], "--help") == 0 || strcmp(argv[first], "help") == 0)) {
+    if (n == 1 && (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "help") == 0)) {
         fputs(usage, stdout);
+        return EXIT_SUCCESS;
+    }
+    if (n == 1 && strcmp(argv[0], "--version") == 0) {
+        puts("rustydb-cli (RustyDB RAC) 0.1.0");
         return EXIT_SUCCESS;
     }
     struct arena *a = arena_new("cli", 0);
     struct diag d;
     diag_clear(&d);
-    const int status = run(a, config_path, argv + first, argc - first, &d);
+    const int status = run(a, config_path, argv, n, &d);
     arena_free(a);
     return status;
 }

@@ -23,19 +23,6 @@ enum err config_file_read(struct arena *a, const char *path, struct config *ret,
     return config_parse(a, path, text, len, ret, d);
 }
 
-enum err config_file_check_server(const struct config *c, struct diag *d)
-{
-    const char *a = c->listen_address;
-    if (strncmp(a, "127.", 4) != 0 && strncmp(a, "[::1]:", 6) != 0 && strncmp(a, "unix:", 5) != 0)
-        return diag_set(d, ERR_CONFIG_FILE, "[server] listen_address %s is not a loopback address: this version has no authentication and serves local "
-                                            "clients only", a);
-    if (strcmp(c->io_backend, "auto") != 0 && strcmp(c->io_backend, "uring") != 0 && strcmp(c->io_backend, "epoll") != 0)
-        return diag_set(d, ERR_CONFIG_FILE, "[server] io_backend must be auto, uring or epoll, not %s", c->io_backend);
-    if (config_log_level(c) == LOG_FATAL)
-        return diag_set(d, ERR_CONFIG_FILE, "[server] log_level must be debug, info, warning or error, not %s", c->log_level);
-    return ERR_OK;
-}
-
 enum log_level config_log_level(const struct config *c)
 {
     static const char *const names[] = { "debug", "info", "warning", "error" };

