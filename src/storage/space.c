@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "base/hash.h"
+#include "ges/ges.h"
 #include "storage/space_int.h"
 
 #define CLASS_BYTES (BLOCK_BODY_SIZE / (SPACE_CLASS_MAX + 1)) /* a block of class c has c times this free */
@@ -131,7 +132,7 @@ enum err space_open(struct bufcache *bc, struct files *files, struct ges *ges, u
     struct space *s = xcalloc(1, sizeof(*s));
     s->bc = bc;
     s->files = files;
-    s->ges = ges;
+    s->owner = ges != NULL ? ges_owner_new(ges, "space") : NULL;
     s->thread = thread;
     list_init(&s->lru);
     *ret = s;
@@ -144,6 +145,8 @@ void space_close(struct space *s)
         return;
     for (struct list *it = list_pop_front(&s->lru); it != NULL; it = list_pop_front(&s->lru))
         free(LIST_ENTRY(it, struct seg_state, lru));
+    if (s->owner != NULL)
+        ges_owner_free(s->owner);
     free(s);
 }
 

@@ -3,12 +3,13 @@
  * bitmap, segment header, further lists, extent header (R6: space comes last,
  * and within it by rising type).
  *
- * Two instances may look for a free extent at the same time; the bit is tested
- * again under the X pin, and who comes second looks further. The HW enqueue
- * would only keep them from growing the file twice, which does no harm.
+ * Instances look for free extents and let the file grow one at a time, under
+ * the HW enqueue (its node keeps it until another one asks). What is found is
+ * tested again under the X pin, because freeing needs no enqueue.
  */
 #include <stdlib.h>
 
+#include "ges/ges.h"
 #include "storage/space_int.h"
 
 #define BITMAP_REDO 256u
@@ -100,6 +101,25 @@ enum err space_format_file(struct space *s, struct diag *d)
 }
 
 /* ---- finding a free extent --------------------------------------------------------- */
+
+static const struct ges_resource hw_resource = { GES_HW, FILE_DATA, 0 };
+
+/* Without pins: another instance may have it for as long as its file grows. */
+static enum err hw_lock(struct space *s, struct diag *d)
+{
+    rt_mutex_lock(&s->hw);
+    const enum err err = s->owner != NULL ? ges_lock(s->owner, hw_resource, GES_MODE_EX, RT_FOREVER, d) : ERR_OK;
+    if (err)
+        rt_mutex_unlock(&s->hw);
+    return err;
+}
+
+static void hw_unlock(struct space *s)
+{
+    if (s->owner != NULL)
+        ges_unlock(s->owner, hw_resource, GES_MODE_EX);
+    rt_mutex_unlock(&s->hw);
+}
 
 /* The file must hold extents up to and including `extent`. A full disk still gives what is needed, if it can. */
 static enum err grow_file(struct space *s, uint32_t extent, struct diag *d)
@@ -205,7 +225,7 @@ static enum err find_clear_bit(struct space *s, uint32_t *ret, struct diag *d)
     return err;
 }
 
-/* Under hw. An extent that was free a moment ago, within the file. */
+/* Under HW. An extent that was free a moment ago, within the file. */
 static enum err find_free(struct space *s, uint32_t *ret, struct diag *d)
 {
     uint64_t blocks;
@@ -275,8 +295,9 @@ static enum err create_in(struct space *s, uint32_t extent, struct seg *ret, str
 
 enum err space_segment_create(struct space *s, struct seg *ret, struct diag *d)
 {
-    enum err err;
-    rt_mutex_lock(&s->hw);
+    enum err err = hw_lock(s, d);
+    if (err)
+        return err;
     do {
         uint32_t extent = 0;
         err = find_free(s, &extent, d);
@@ -285,7 +306,7 @@ enum err space_segment_create(struct space *s, struct seg *ret, struct diag *d)
             s->bitmap_hint = extent + (err ? 0 : 1);
         }
     } while (err == ERR_AGAIN);
-    rt_mutex_unlock(&s->hw);
+    hw_unlock(s);
     return err;
 }
 
@@ -351,9 +372,10 @@ static enum err add_in(struct space *s, struct seg seg, uint32_t extent, uint8_t
 
 enum err space__add_extent(struct space *s, struct seg seg, uint32_t *ret_first, uint8_t *ret_next, struct diag *d)
 {
-    enum err err;
     uint32_t extent = 0;
-    rt_mutex_lock(&s->hw);
+    enum err err = hw_lock(s, d);
+    if (err)
+        return err;
     do {
         err = find_free(s, &extent, d);
         if (!err) {
@@ -361,7 +383,7 @@ enum err space__add_extent(struct space *s, struct seg seg, uint32_t *ret_first,
             s->bitmap_hint = extent + (err ? 0 : 1);
         }
     } while (err == ERR_AGAIN);
-    rt_mutex_unlock(&s->hw);
+    hw_unlock(s);
     if (!err)
         *ret_first = extent * EXTENT_BLOCKS;
     return err;

@@ -61,7 +61,7 @@ struct seg_state {
 struct space {
     struct bufcache *bc;
     struct files *files;
-    struct ges *ges;
+    struct ges_owner *owner; /* of the HW enqueue; NULL: alone */
     uint16_t thread;
     struct rt_mutex hw; /* this instance's allocations of extents, one after the other */
     uint32_t bitmap_hint; /* under hw: no free extent below it, as far as is known */
