@@ -225,9 +225,15 @@ static void recv_nohave(struct gcs_master *m, const struct gcs_msg *msg, node_no
         send_grant(m, out, GCS_X, 0);
 }
 
+/* The end of the operation under way. */
+static bool is_ours(const struct gcs_master *m, const struct gcs_msg *msg, node_no from)
+{
+    return m->op != GCS_WANT_NONE && m->op_node == from && msg->gno == m->op_gno;
+}
+
 static void recv_done(struct gcs_master *m, const struct gcs_master_env *env, const struct gcs_msg *msg, node_no from, struct gcs_out *out)
 {
-    if (m->op == GCS_WANT_NONE || m->op_node != from || msg->gno != m->op_gno)
+    if (!is_ours(m, msg, from))
         return;
     if (m->op == GCS_WANT_X) {
         for (uint32_t i = 0; i < m->nslots; i++)
@@ -322,6 +328,11 @@ static const char *nohave_fault(const struct gcs_master *m, const struct gcs_msg
     return about_op && (m->op_node == from || (m->own == from && !MUTATED("R15"))) ? "it has the block: its EVICT would have come before" : NULL;
 }
 
+static const char *done_fault(const struct gcs_master *m, const struct gcs_msg *msg, node_no from)
+{
+    return is_ours(m, msg, from) && m->acks != 0 ? "not all read copies are gone yet" : NULL;
+}
+
 static const char *declare_fault(const struct gcs_master *m, const struct gcs_msg *msg, node_no from)
 {
     if (m->op != GCS_WANT_NONE)
@@ -338,8 +349,9 @@ static const char *master_fault(struct gcs_master *m, const struct gcs_msg *msg,
         return nohave_fault(m, msg, from);
     case GCS_T_DECLARE:
         return declare_fault(m, msg, from);
-    case GCS_T_INVACK:
     case GCS_T_DONE:
+        return done_fault(m, msg, from);
+    case GCS_T_INVACK:
     case GCS_T_EVICT:
     case GCS_T_EVICT_S:
     case GCS_T_WBDONE:

@@ -126,6 +126,20 @@ static void to_a_master(void **state)
     gcs_master_fini(&m);
 }
 
+static void a_request_is_done_before_read_copies_are_gone(void **state)
+{
+    struct gcs_master m;
+    const struct gcs_msg reads = { .type = GCS_T_DECLARE, .mode = GCS_S, .held = 1 }, req = { .type = GCS_T_REQ, .mode = GCS_X };
+    const struct gcs_msg done = { .type = GCS_T_DONE, .gno = 100 }, ack = { .type = GCS_T_INVACK, .gno = 100 };
+    gcs_master_init(&m, dba_make(1, 7));
+    master_says(&m, &reads, 2, NULL);
+    master_says(&m, &req, 3, NULL);
+    master_says(&m, &done, 3, "not all read copies are gone yet");
+    master_says(&m, &ack, 2, NULL);
+    master_says(&m, &done, 3, NULL);
+    gcs_master_fini(&m);
+}
+
 /* As many nodes as there can be, each with a past image and a read copy: more messages come of one step than nodes. */
 static void a_step_about_all_nodes(void **state)
 {
@@ -155,6 +169,7 @@ int main(void)
         cmocka_unit_test(by_themselves),
         cmocka_unit_test(to_a_holder),
         cmocka_unit_test(to_a_master),
+        cmocka_unit_test(a_request_is_done_before_read_copies_are_gone),
         cmocka_unit_test(a_step_about_all_nodes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
