@@ -46,6 +46,11 @@ enum err access__format_first(struct access *a, struct seg seg, enum redo_opcode
 
 void heap__note_wanted(struct access *a, struct rowid rowid);
 
+/* ---- purge.c ------------------------------------------------------------------------- */
+
+/* Something of the segment could not be cleared away, which is worth a word unless the segment itself is gone. */
+void access__stays_behind(struct access *a, struct seg seg, const struct diag *d, const char *what) MAY_YIELD;
+
 /* ---- heap_version.c: older versions, moved rows -------------------------------- */
 
 /* A row version being looked at, on the fiber's stack. */

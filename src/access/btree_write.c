@@ -448,5 +448,5 @@ void btree__purge(struct access *a, const struct undo_record *rec)
     for (unsigned i = 0; i < 100 && err == ERR_AGAIN; i++)
         err = purge_entry(a, rec, &k, &d);
     if (err && err != ERR_AGAIN)
-        log_diag(a->log, LOG_WARNING, &d, "a deleted entry of index segment %u stays behind", rec->seg.id);
+        access__stays_behind(a, rec->seg, &d, "a deleted entry stays behind in the index");
 }

@@ -151,7 +151,7 @@ enum err overflow_write(struct access *a, struct txn *t, struct seg seg, const s
     if (err) {
         struct diag ignored;
         if (written.first.v && overflow__free_from(a, seg, &written, index + 1, &ignored))
-            log_diag(a->log, LOG_WARNING, &ignored, "blocks of an unfinished overflow value stay behind");
+            access__stays_behind(a, seg, &ignored, "the blocks of an unfinished overflow value are not given back to the space");
         return err;
     }
     ref.first = written.first;
@@ -222,5 +222,5 @@ void overflow__drop(struct access *a, struct seg seg, const uint8_t *body, uint3
     struct overflow_ref ref;
     struct diag d;
     if (overflow_ref_get(body, len, &ref) && overflow_free(a, seg, &ref, &d))
-        log_diag(a->log, LOG_WARNING, &d, "an overflow value's blocks stay behind");
+        access__stays_behind(a, seg, &d, "the blocks of an overflow value are not given back to the space");
 }

@@ -32,6 +32,12 @@ struct purge_later {
 
 void purge_later_free(struct purge_later *l) { free(l); }
 
+void access__stays_behind(struct access *a, struct seg seg, const struct diag *d, const char *what)
+{
+    if (!space_segment_is_gone(a->space, seg))
+        log_diag(a->log, LOG_WARNING, d, "%s of segment %u", what, seg.id);
+}
+
 static bool deleted_by(const struct heap_item *it, struct xid xid, scn_t commit_scn)
 {
     return (it->h.flags & ROW_DELETED) && it->h.writer == (it->h.flags & ROW_STAMPED ? commit_scn : xid.v);
@@ -131,14 +137,14 @@ static void purge_oldest(struct access *a)
     q->first = (q->first + 1) % LATER_MAX;
     q->n--;
     if (purge_row(a, &l, &d))
-        log_diag(a->log, LOG_WARNING, &d, "a deleted row of segment %u keeps its slot", l.seg.id);
+        access__stays_behind(a, l.seg, &d, "a deleted row keeps its slot in a block");
 }
 
 static void purge_update(struct access *a, const struct undo_record *rec, struct diag *d)
 {
     struct undo_update u;
     if ((rec->prev_flags & ROW_OVERFLOW) && undo_update_get(rec, &u) && u.has_ref && overflow_free(a, rec->seg, &u.ref, d))
-        log_diag(a->log, LOG_WARNING, d, "an overflow value's blocks stay behind");
+        access__stays_behind(a, rec->seg, d, "the blocks of an overflow value are not given back to the space");
 }
 
 static void purge_forward(struct access *a, const struct undo_record *rec, struct diag *d)
@@ -148,7 +154,7 @@ static void purge_forward(struct access *a, const struct undo_record *rec, struc
     } else if (rec->len == HEAP_STUB_SIZE) {
         const struct heap_stub stub = heap__stub(rec->data);
         if (purge_moved(a, rec->seg, &stub, d))
-            log_diag(a->log, LOG_WARNING, d, "the old place of a moved row stays behind");
+            access__stays_behind(a, rec->seg, d, "the old place of a moved row stays taken in a block");
     }
 }
 

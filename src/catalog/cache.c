@@ -95,7 +95,7 @@ static void objects_changed(void *arg, const uint32_t *oids, unsigned n)
     rt_mutex_unlock(&c->lock);
 }
 
-uint64_t catalog_generation(const struct catalog *c) { return __atomic_load_n(&c->generation, __ATOMIC_ACQUIRE); }
+uint64_t catalog_generation(const struct catalog *c) { return atomic_load_explicit(&c->generation, memory_order_acquire); }
 
 static struct table_def *cached_by_oid(struct catalog *c, oid_t oid)
 {

@@ -4,6 +4,8 @@
 #ifndef CATALOG_CATALOG_INT_H
 #define CATALOG_CATALOG_INT_H
 
+#include <stdatomic.h>
+
 #include "base/arena.h"
 #include "base/hash.h"
 #include "catalog/catalog.h"
@@ -39,7 +41,7 @@ struct catalog {
     struct rt_mutex lock; /* guards all below and the reference counts */
     struct u64map *by_oid; /* table_def, one reference each */
     struct u64map *by_name; /* hash of schema and name -> table_def in by_oid; verified by name */
-    uint64_t generation;
+    _Atomic uint64_t generation; /* changed under the lock, read without it */
     struct list ddl_txns;
     struct list virtuals;
 };

@@ -27,6 +27,9 @@ enum err space_segment_create(struct space *s, struct seg *ret, struct diag *d) 
 /* Frees its extents; called after the transaction that dropped it has committed (or the one that created it has rolled back). Idempotent. */
 enum err space_segment_free(struct space *s, struct seg seg, struct diag *d) MAY_YIELD MUST_CHECK;
 
+/* Has it been freed, as far as its header says? For those who find blocks of another kind where the segment's have been. Without pins. */
+bool space_segment_is_gone(struct space *s, struct seg seg) MAY_YIELD;
+
 /*
  * A block of the segment with at least `bytes` free by its class, in an extent of this thread; takes a new block or extent when there
  * is none. *ret_fresh: it has never been formatted; the caller's mini-transaction does both: its formatting vector and, last in the

@@ -581,6 +581,18 @@ static enum err free_list(struct space *s, struct seg seg, const struct dba *lis
     return err;
 }
 
+bool space_segment_is_gone(struct space *s, struct seg seg)
+{
+    struct pin *b;
+    struct diag ignored;
+    if (buf_pin(s->bc, seg.header, BUF_S, &b, &ignored))
+        return false;
+    const struct block_header *h = block_header_const(b->data);
+    const bool gone = h->type != BLOCK_SEGMENT || h->seg_id != seg.id || (SPACE_BODY(space_segment, b->data)->flags & SPACE_SEG_FREED);
+    buf_unpin(b);
+    return gone;
+}
+
 /*
  * From the end of the chain to the header, each list at once: after a crash in
  * between what is left is a shorter segment, and the next call goes on with it.

@@ -161,7 +161,9 @@ def comings_and_goings(server, cli, *argv):
                 time.sleep(r.random())
             must(not clients.wrong, 'clients met:\n%s', '\n'.join(clients.wrong[:10]))
             for n in c.nodes:
-                must('Assertion' not in n.log() and 'Sanitizer' not in n.log(), '%s:\n%s', n.name, n.log()[-6000:])
+                n.has_no_errors()
+                for bad in ('Assertion', 'Sanitizer', 'XX00'):
+                    must(bad not in n.log(), '%s: %s:\n%s', n.name, bad, n.log()[-6000:])
             print('round %d: %s left and joined, %d transactions' % (i + 1, ' and '.join(n.name for n in leaving), clients.done), flush=True)
         c.stop()
         c.check()
