@@ -39,6 +39,8 @@ static void log_sink_node(void *arg, enum log_level level, const char *line, siz
         len--;
     snprintf(text, sizeof text, "%10.6f node %u %.*s", now_s(n->w), n->no, (int)MIN(len, (size_t)LOG_LINE_BYTES), line);
     keep_line(n->w, text);
+    if (strstr(text, "protocol error:") != NULL)
+        world_fail(n->w, "node %u has heard a message of another node that makes no sense", n->no);
 }
 
 static uint64_t log_wall(void *arg) { return rt_wall_us(); }
