@@ -160,6 +160,26 @@ static void a_damaged_base_needs_a_format(void **state)
     free(h);
 }
 
+/* A log of a later version, or of another database: an opcode is reserved, and nothing applies it. */
+static void a_vector_that_nothing_applies_is_named(void **state)
+{
+    alignas(16) uint8_t image[BLOCK_SIZE], before[BLOCK_SIZE];
+    uint8_t payload[BLOCK_SIZE];
+    enum rapply outcome;
+    struct diag d;
+    struct rvector v = { .scn = 20, .lsn = 4096, .thread = 3, .opcode = REDO_BLOCK_IMAGE, .len = sizeof(payload), .payload = payload };
+    struct rblock b = { .dba = here, .v = &v, .n = 1, .cap = 1 };
+    block_format(image, here, BLOCK_HEAP, 1, 1);
+    block_format(payload, here, BLOCK_HEAP, 1, 1);
+    memcpy(before, image, sizeof(before));
+    for (int base_ok = 0; base_ok < 2; base_ok++) {
+        assert_int_equal(rblock_apply(&b, image, base_ok, &counters_block_ops, &outcome, &d), ERR_CORRUPT);
+        assert_non_null(strstr(d.message, "no function for opcode BLOCK_IMAGE"));
+        assert_non_null(strstr(d.message, "redo thread 3, record at position 4096 (SCN 20), block 5 of file 1"));
+        assert_memory_equal(image, before, sizeof(before));
+    }
+}
+
 static void written_blocks_are_struck_up_to_their_version(void **state)
 {
     struct rset *s = rset_new();
@@ -193,6 +213,7 @@ int main(void)
         cmocka_unit_test(every_base_leads_to_the_end),
         cmocka_unit_test(a_missing_step_is_a_gap),
         cmocka_unit_test(a_damaged_base_needs_a_format),
+        cmocka_unit_test(a_vector_that_nothing_applies_is_named),
         cmocka_unit_test(written_blocks_are_struck_up_to_their_version),
     };
     return cmocka_run_group_tests_name("recovery/core", tests, NULL, NULL);
