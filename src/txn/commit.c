@@ -386,6 +386,24 @@ static const char *broadcast_fault(const struct ic_message *m)
     return NULL;
 }
 
+/* R4: under the lock, or a member that leaves just now would leave behind what it has not confirmed. */
+static void note_commits(struct txn_sys *ts, const struct ic_message *m)
+{
+    const uint8_t *p = m->payload;
+    const uint16_t thread = get_u16le(p + 8);
+    const uint64_t ncommits = get_u64le(p + 26);
+    const struct peer *from = &ts->peer[m->from];
+    rt_spin_lock(&ts->commit_spin);
+    if (from->member && from->incarnation == m->from_incarnation && from->thread == thread) {
+        cache_note_recycled(ts, thread, get_u64le(p + 10), get_u64le(p + 18));
+        for (uint64_t i = 0; i < ncommits; i++) {
+            const uint8_t *e = p + BROADCAST_HEAD + 16 * i;
+            cache_put(ts, (struct xid){ get_u64le(e) }, (struct fate){ FATE_HEARD, get_u64le(e + 8) });
+        }
+    }
+    rt_spin_unlock(&ts->commit_spin);
+}
+
 /* A commit's definitions are forgotten, then it is acknowledged: by the batch's number, and by the SCN that every frame carries. */
 static void on_commit_message(void *arg, const struct ic_message *m)
 {
@@ -396,15 +414,8 @@ static void on_commit_message(void *arg, const struct ic_message *m)
         return;
     }
     const uint8_t *p = m->payload;
-    const uint16_t thread = get_u16le(p + 8);
     const uint64_t ncommits = get_u64le(p + 26), nobjects = get_u64le(p + 34);
-    const bool member = ts->peer[m->from].member && ts->peer[m->from].incarnation == m->from_incarnation && ts->peer[m->from].thread == thread;
-    if (member) {
-        cache_note_recycled(ts, thread, get_u64le(p + 10), get_u64le(p + 18));
-        for (uint64_t i = 0; i < ncommits; i++)
-            cache_put(ts, (struct xid){ get_u64le(p + BROADCAST_HEAD + 16 * i) },
-                      (struct fate){ FATE_HEARD, get_u64le(p + BROADCAST_HEAD + 16 * i + 8) });
-    }
+    note_commits(ts, m);
     if (nobjects > 0)
         tell_listener(ts, p + BROADCAST_HEAD + 16 * ncommits, nobjects);
     if (ic_send(ts->opt.ic, m->from, IC_TXN_COMMIT_ACK, 0, &(struct ic_part){ p, 8 }, 1) != ERR_OK)
