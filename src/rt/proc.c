@@ -336,6 +336,8 @@ static void proc_free(struct proc *p, uint32_t opened)
     proc__pool_fini(&p->offload);
     for (uint32_t i = 0; i < opened; i++)
         worker_close(&p->workers[i]);
+    if (p->signals)
+        close(p->signals->fd);
     proc__pollees_fini(&p->pollees);
     rt__stacks_fini(&p->stacks);
     free(p);
@@ -411,12 +413,15 @@ static int op_wait_signal(void)
         const struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
         sigaction(SIGTERM, &action, NULL);
         sigaction(SIGINT, &action, NULL);
+        sigaction(SIGHUP, &action, NULL);
+        signal(SIGPIPE, SIG_IGN); /* whoever reads the log may go away */
     }
-    struct pollee *p = proc__pollee_open(dup(signal_pipe[0]));
+    struct proc *p = proc__self();
+    if (!p->signals)
+        p->signals = proc__pollee_open(dup(signal_pipe[0]));
     uint8_t byte = 0;
-    while (read(p->fd, &byte, 1) != 1)
-        (void)proc__wait_readable(p, RT_FOREVER, false, "signal");
-    proc__pollee_close(p);
+    while (read(p->signals->fd, &byte, 1) != 1)
+        (void)proc__wait_readable(p->signals, RT_FOREVER, false, "signal");
     return byte;
 }
 

@@ -96,6 +96,7 @@ struct proc {
     struct pool files; /* blocking file operations */
     struct pool offload; /* rt_offload() */
     struct pollee_pool pollees;
+    struct pollee *signals; /* the reading end of the signal pipe, once somebody has waited; one fiber at a time does */
     uint64_t ticks_per_us;
     _Atomic uint32_t spinning; /* workers that poll or would like to */
     uint32_t spinning_max;

@@ -35,7 +35,7 @@ struct rt_options {
 
 /* Runs fn as the first fiber, on worker 0, and returns when it has returned and all others have ended. */
 enum err rt_run(const struct rt_options *opt, void (*fn)(void *arg), void *arg, struct diag *d) MUST_CHECK;
-/* SIGTERM and SIGINT: parks until one has come. Server only. */
+/* SIGTERM, SIGINT and SIGHUP: parks until one has come; from the first call on none of them, nor SIGPIPE, ends the process. Server only. */
 int rt_wait_signal(void) MAY_YIELD;
 
 /* ---- fibers ------------------------------------------------------------ */

@@ -4,6 +4,7 @@
  *     rusty-db-server [--config FILE]     (default /etc/rustydb/rac.toml)
  *     rusty-db-server --version
  */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +23,8 @@ struct server {
     struct config config;
     struct arena *arena;
     struct log *log;
-    struct instance *instance;
+    _Atomic(struct instance *) instance; /* once it has started */
+    _Atomic(int) asked; /* the signal that came before */
     int status;
 };
 
@@ -38,9 +40,32 @@ static void on_fatal(void *arg, const char *why)
 static void signal_fiber(void *arg)
 {
     struct server *s = arg;
-    const int sig = rt_wait_signal();
-    log_info(s->log, "signal %d: stopping", sig);
-    instance_ask_stop(s->instance);
+    for (;;) {
+        const int sig = rt_wait_signal();
+        struct instance *i = s->instance;
+        if (sig == SIGHUP) {
+            log_info(s->log, "signal %d: the configuration is read when the server starts; nothing is done", sig);
+        } else if (i) {
+            log_info(s->log, "signal %d: stopping", sig);
+            instance_ask_stop(i);
+        } else if (s->asked) {
+            on_fatal(s, "ended by a second signal while starting");
+        } else {
+            log_info(s->log, "signal %d: stopping as soon as the start is complete; a second one ends the process at once", sig);
+            s->asked = sig;
+            if (s->instance) /* complete just now */
+                instance_ask_stop(s->instance);
+        }
+    }
+}
+
+/* A member that dies takes the others with it: from the beginning on, signals are asked to wait. */
+static void watch_signals(struct server *s)
+{
+    struct fiber *f = rt_spawn(&(struct rt_spawn_options){ .name = "signals", .worker = 0, .prio = RT_PRIO_HIGH }, signal_fiber, s);
+    if (f)
+        rt_detach(f);
+    rt_yield();
 }
 
 static void serve(void *arg)
@@ -49,16 +74,18 @@ static void serve(void *arg)
     struct diag d;
     diag_clear(&d);
     const struct instance_options io = { .config = &s->config, .log = s->log, .fatal = on_fatal, .fatal_arg = s };
-    enum err err = instance_start(&io, &s->instance, &d);
+    struct instance *instance;
+    watch_signals(s);
+    enum err err = instance_start(&io, &instance, &d);
     if (err) {
         log_diag(s->log, LOG_FATAL, &d, "the server cannot start");
         on_fatal(s, d.message);
     }
-    struct fiber *f = rt_spawn(&(struct rt_spawn_options){ .name = "signals", .worker = 0, .prio = RT_PRIO_HIGH }, signal_fiber, s);
-    if (f)
-        rt_detach(f);
-    instance_wait_stop(s->instance);
-    err = instance_stop(s->instance, &d);
+    s->instance = instance;
+    if (s->asked)
+        instance_ask_stop(instance);
+    instance_wait_stop(instance);
+    err = instance_stop(instance, &d);
     if (err) {
         log_diag(s->log, LOG_FATAL, &d, "stopping");
         on_fatal(s, d.message);

@@ -215,8 +215,10 @@ static bool is_missing(enum err err)
 /* Both are unusable: says what is wrong. */
 static enum err no_copy(const struct copies *c, const char *dir, struct diag *d)
 {
-    if (is_missing(c->err[0]) && is_missing(c->err[1]))
-        return diag_set(d, ERR_UNDEFINED_FILE, "there is no database in \"%s\"", dir);
+    if (is_missing(c->err[0]) && is_missing(c->err[1])) {
+        diag_set(d, ERR_UNDEFINED_FILE, "there is no database in \"%s\"", dir);
+        return diag_hint(d, "rustydb-cli cluster create makes one.");
+    }
     const unsigned shown = is_missing(c->err[0]) ? 1 : 0, other = 1 - shown;
     *d = c->diag[shown];
     if (c->err[shown] == ERR_CORRUPT)

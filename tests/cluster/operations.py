@@ -1,5 +1,6 @@
 """What an operator does: create, start, status, join and leave under load, stop. And what clients on several nodes see."""
 import os
+import signal
 import subprocess
 import threading
 import time
@@ -184,6 +185,31 @@ def starting_up(server, cli):
         c.check()
 
 
+def signals(server, cli):
+    """SIGHUP and SIGPIPE change nothing; SIGTERM at any moment of a start leaves the others running."""
+    with Cluster(server, cli, nodes=2) as c:
+        c.create()
+        c.nodes[0].start()
+        with c.nodes[0].connect() as k:
+            for s in (signal.SIGHUP, signal.SIGPIPE, signal.SIGHUP):
+                c.nodes[0].process.send_signal(s)
+                time.sleep(0.1)
+                must_equal(k.value('SELECT 1'), '1', 'after %s' % s)
+            waits = []
+            for ms in (0, 10, 20, 30, 50, 80, 120, 200):
+                c.nodes[1].start(wait=False)
+                time.sleep(ms / 1000)
+                c.nodes[1].process.send_signal(signal.SIGTERM)
+                waits.append((ms, c.nodes[1].wait_end(30)))
+                must(c.nodes[0].running(), 'the other node ended: %s\n%s', waits, c.nodes[0].log()[-2000:])
+                must_equal(k.value('SELECT 1'), '1', 'after SIGTERM %d ms into the start of the other node' % ms)
+            must(any(status == 0 for _, status in waits), 'no start was stopped in order: %s', waits)
+            must(all(status in (0, -signal.SIGTERM) for _, status in waits), 'statuses: %s', waits)
+        c.nodes[0].has_no_errors()
+        c.stop()
+        c.check()
+
+
 def pgbench(node, *args, wait=True):
     command = ['pgbench', '-h', '127.0.0.1', '-p', str(node.port), '-U', 'rustydb', *args, 'rustydb']
     p = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -339,5 +365,5 @@ def everything_at_once(server, cli):
         c.check()
 
 
-TESTS = {f.__name__: f for f in (create_and_status, stop_through_sql, visible_at_once, blocks_travel_once, cancel_elsewhere, starting_up, join_and_leave, all_stop_and_start, ddl_everywhere,
+TESTS = {f.__name__: f for f in (create_and_status, stop_through_sql, visible_at_once, blocks_travel_once, cancel_elsewhere, starting_up, signals, join_and_leave, all_stop_and_start, ddl_everywhere,
                                  everything_at_once)}

@@ -322,14 +322,19 @@ static void many_fibers(void *arg)
 
 static void signal_self(void *arg)
 {
-    rt_sleep(RT_MS(5));
-    kill(getpid(), SIGTERM);
+    const int sig[] = { SIGTERM, SIGHUP, SIGPIPE, SIGTERM };
+    for (size_t i = 0; i < ARRAY_LEN(sig); i++) {
+        rt_sleep(RT_MS(5));
+        kill(getpid(), sig[i]);
+    }
 }
 
 static void signals(void *arg)
 {
     struct fiber *f = spawn_on(1, "killer", signal_self, NULL);
     CHECK(rt_wait_signal() == SIGTERM);
+    CHECK(rt_wait_signal() == SIGHUP);
+    CHECK(rt_wait_signal() == SIGTERM); /* SIGPIPE is nothing */
     rt_join(f);
 }
 
