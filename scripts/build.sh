@@ -34,7 +34,7 @@ elif [ -n "$(find meson.build src tests -name meson.build -newer "$dir/build.nin
     meson setup --reconfigure "$dir" >"$log" 2>&1 || { tail -n 30 "$log" >&2; exit 1; } # also finds folders that are new
 fi
 if ! ninja -C "$dir" -j "${BUILD_JOBS:-$(nproc)}" "$@" >"$log" 2>&1; then
-    grep -E -A 12 'FAILED:|error:|ERROR|undefined reference' "$log" | head -n 60 >&2 || tail -n 30 "$log" >&2
+    grep -a -E -A 12 'FAILED:|error:|ERROR|undefined reference' "$log" | head -n 60 >&2 || tail -n 30 "$log" >&2
     echo "The build of $dir failed; the whole output is in $log." >&2
     exit 1
 fi
