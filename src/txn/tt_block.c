@@ -191,7 +191,7 @@ static struct tt_stored *entry_to_change(uint8_t *block, uint16_t index)
 
 static enum err apply_begin(uint8_t *block, const uint8_t *p, uint32_t len, struct diag *d)
 {
-    if (len != 18)
+    if (len != 18 || get_u64le(p + 2) > SEQ_MASK) /* the state lies above it */
         return bad_payload(d, REDO_TT_BEGIN, len);
     const uint16_t index = get_u16le(p);
     const enum err err = check_entries_block(block, index, d);

@@ -150,7 +150,12 @@ enum err undo_apply(uint8_t *block, enum redo_opcode op, const uint8_t *payload,
     if (op != REDO_UNDO_APPEND)
         return diag_set(d, ERR_CORRUPT, "redo vector %s on an undo block", redo_opcode_name(op));
     struct undo_body *b = (struct undo_body *)(block + BLOCK_HEADER_SIZE);
-    if (block_header_const(block)->type != BLOCK_UNDO || len < UNDO_HEAD_SIZE || !has_room(b, len) || b->end < RECORDS_START)
+    struct undo_stored s = { .type = UNDO_TYPE_COUNT };
+    if (len >= sizeof(s))
+        memcpy(&s, payload, sizeof(s));
+    if (s.type >= UNDO_TYPE_COUNT || s.len != len - sizeof(s))
+        return diag_set(d, ERR_CORRUPT, "undo record of %u bytes that cannot be: type %u, %u bytes of data", len, s.type, s.len);
+    if (block_header_const(block)->type != BLOCK_UNDO || !has_room(b, len) || b->end < RECORDS_START)
         return diag_set(d, ERR_CORRUPT, "undo record of %u bytes does not fit: block type %u, %u records to offset %u", len,
                         block_header_const(block)->type, b->records, b->end);
     memcpy(block + b->end, payload, len);

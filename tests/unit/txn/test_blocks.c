@@ -77,7 +77,9 @@ static void damage_is_refused(void **state)
 
     struct tt_entry e;
     struct diag d;
-    assert_int_equal(apply(REDO_TT_BEGIN, p, tt_make_begin(p, 1, 17 | UINT64_C(200) << 56, UNDO_NONE)), ERR_OK);
+    assert_int_equal(apply(REDO_TT_BEGIN, p, tt_make_begin(p, 1, 17 | UINT64_C(200) << 56, UNDO_NONE)), ERR_CORRUPT); /* no sequence */
+    assert_int_equal(apply(REDO_TT_BEGIN, p, tt_make_begin(p, 1, 17, UNDO_NONE)), ERR_OK);
+    block[BLOCK_HEADER_SIZE + 16 + 40 + 7] = 200;
     assert_int_equal(tt_read_entry(block, 1, &e, &d), ERR_CORRUPT); /* a state that does not exist */
 }
 
@@ -102,6 +104,7 @@ static void undo_records_fill_a_block(void **state)
     }
     assert_int_equal(n, (BLOCK_SIZE - 80) / (UNDO_HEAD_SIZE + 100 + 2));
     assert_int_equal(apply(REDO_UNDO_APPEND, p, sizeof(p)), ERR_CORRUPT);
+    assert_int_equal(apply(REDO_UNDO_APPEND, p, sizeof(p) - 1), ERR_CORRUPT); /* its head says more */
     assert_int_equal(undo_check(block, &d), ERR_OK);
     for (uint16_t i = 0; i < n; i++) {
         struct undo_record r;
