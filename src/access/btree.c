@@ -16,6 +16,12 @@ enum err btree__damaged(struct dba at, struct seg seg, const char *what, struct 
     return diag_set(d, ERR_INDEX_CORRUPT, "index segment %u, block %u: %s", seg.id, dba_block(at), what);
 }
 
+enum err btree__too_high(struct seg seg, struct diag *d)
+{
+    diag_set(d, ERR_LIMIT, "an index would have more than %u levels", BTREE_LEVELS_MAX);
+    return diag_detail(d, "Index segment %u; many keys of more than a kilobyte that differ only at their ends make an index that high.", seg.id);
+}
+
 enum err btree__pin(struct access *a, struct btree_reading r, struct dba at, struct seg seg, struct pin **ret, struct diag *d)
 {
     struct pin *b;

@@ -91,7 +91,7 @@ static void append(struct level *l, const struct btree_key *k, uint64_t aux)
 static enum err open_level(struct build *b, unsigned level, struct diag *d)
 {
     if (level == BTREE_LEVELS_MAX)
-        return diag_set(d, ERR_LIMIT, "index segment %u would be too high", b->seg.id);
+        return btree__too_high(b->seg, d);
     struct level *l = b->level[level] = xcalloc(1, sizeof(*l));
     b->nlevels = level + 1;
     return space_take(b->a->space, b->seg, &l->at, d);

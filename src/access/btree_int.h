@@ -38,6 +38,7 @@ enum err btree__complete(struct access *a, struct xid xid, struct seg seg, struc
 /* The shortest separator between two neighbours; its bytes are right's. */
 struct btree_key btree__separator(const struct btree_item *left, const struct btree_item *right);
 enum err btree__damaged(struct dba at, struct seg seg, const char *what, struct diag *d);
+enum err btree__too_high(struct seg seg, struct diag *d);
 enum err btree__change(struct mtr *m, struct pin *b, enum redo_opcode op, const void *head, uint32_t head_len, const void *tail, uint32_t tail_len,
                        struct diag *d) MUST_CHECK;
 enum err btree__insert_entry(struct mtr *m, struct pin *b, unsigned pos, const struct btree_key *k, uint64_t aux, struct diag *d) MUST_CHECK;

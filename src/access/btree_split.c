@@ -211,7 +211,7 @@ static enum err split_root(struct split *s, struct pin *root, const struct btree
     if (!err)
         err = mtr_pin_fresh(&s->m, s->fresh[1], &right, d);
     if (!err && p->level + 1u >= BTREE_LEVELS_MAX)
-        err = btree__damaged(root->dba, s->seg, "the tree is too high", d);
+        err = btree__too_high(s->seg, d);
     if (err)
         return err;
     const unsigned keep = split_point(old, k);
