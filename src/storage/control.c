@@ -8,7 +8,6 @@
 
 #define CONTROL_MAGIC 0x4c435452u /* "RTCL" */
 #define CONTROL_COPIES 2u
-#define CONTROL_BYTES (64u << 10) /* of a copy: written and read as a whole */
 #define CONTROL_PATH_MAX 1024u
 #define CREATE_WAIT_NS RT_SEC(10)
 #define READ_AGAIN 5u /* times, where both copies seem damaged */
@@ -67,7 +66,7 @@ static void put_text(char *to, const char *from, size_t size)
     memcpy(to, from, strnlen(from, size - 1));
 }
 
-static void control_encode(const struct control *c, uint64_t generation, uint8_t *image)
+void control_encode(const struct control *c, uint64_t generation, uint8_t *image)
 {
     memset(image, 0, CONTROL_BYTES);
     struct disk_control *h = (struct disk_control *)image;
@@ -114,11 +113,15 @@ static enum err check_image(const uint8_t *image, const char *path, struct diag 
         return diag_set(d, ERR_CONFIG_FILE, "the database has blocks of %u bytes; this program uses %u", h->block_size, BLOCK_SIZE);
     if (h->threads > THREADS_MAX)
         return diag_set(d, ERR_CORRUPT, "control file \"%s\" is damaged: %u redo threads", path, h->threads);
+    const struct disk_thread *t = (const struct disk_thread *)(h + 1);
+    for (uint32_t i = 0; i < h->threads; i++)
+        if (t[i].state > THREAD_RECOVERING || t[i].node > NODES_MAX)
+            return diag_set(d, ERR_CORRUPT, "control file \"%s\" is damaged: redo thread %u of node %u in state %u", path, i + 1, t[i].node, t[i].state);
     return ERR_OK;
 }
 
 /* The image has passed check_image(). */
-static struct control *control_decode(const uint8_t *image)
+static struct control *decode_checked(const uint8_t *image)
 {
     const struct disk_control *h = (const struct disk_control *)image;
     struct control *c = xcalloc(1, sizeof(*c));
@@ -145,6 +148,14 @@ static struct control *control_decode(const uint8_t *image)
                                                 .checkpoint_scn = from->checkpoint_scn };
     }
     return c;
+}
+
+enum err control_decode(const uint8_t *image, const char *path, struct control **ret, struct diag *d)
+{
+    const enum err err = check_image(image, path, d);
+    if (!err)
+        *ret = decode_checked(image);
+    return err;
 }
 
 /* ---- the two copies --------------------------------------------------------------- */
@@ -284,7 +295,7 @@ enum err control_read(const char *dir, struct control **ret, bool *ret_repaired,
         err = copies_read(&c, dir, &best, d);
     }
     if (!err) {
-        *ret = control_decode(c.image[best]);
+        *ret = decode_checked(c.image[best]);
         *ret_repaired = c.err[1 - best] != ERR_OK;
     }
     copies_fini(&c);
@@ -306,7 +317,7 @@ enum err control_update(const char *dir, void (*change)(void *arg, struct contro
         /* The copy that does not count first: whatever happens, one of the two is whole. */
         const unsigned order[CONTROL_COPIES] = { 1 - best, best };
         const uint64_t generation = generation_of(&c, best) + 1;
-        struct control *control = control_decode(c.image[best]);
+        struct control *control = decode_checked(c.image[best]);
         change(arg, control);
         uint8_t *image = c.image[1 - best];
         control_encode(control, generation, image);

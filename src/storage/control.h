@@ -49,4 +49,12 @@ void control_free(struct control *c);
 /* Read, change, write both copies one after the other, each synced. Callers hold the CF enqueue (or are alone). */
 enum err control_update(const char *dir, void (*change)(void *arg, struct control *c), void *arg, struct diag *d) MAY_YIELD MUST_CHECK;
 
+/* ---- a copy's bytes: pure ------------------------------------------------------------------- */
+
+#define CONTROL_BYTES (64u << 10) /* written and read as a whole */
+
+void control_encode(const struct control *c, uint64_t generation, uint8_t *image); /* of CONTROL_BYTES, aligned to 8 */
+/* `path` is for messages. *ret is freed with control_free(). */
+enum err control_decode(const uint8_t *image, const char *path, struct control **ret, struct diag *d) MUST_CHECK;
+
 #endif

@@ -121,6 +121,17 @@ static void wrong_kind_story(void *arg)
     struct control *c = NULL;
     bool repaired;
     CHECK_OK(control_create("/db", "orders", &d), &d);
+    for (int i = 0; i < 2; i++) {
+        forge(i ? COPY1 : COPY0, 212, 1); /* redo threads */
+        forge(i ? COPY1 : COPY0, 480, 9 | 3 << 8); /* state, node */
+    }
+    CHECK(control_read("/db", &c, &repaired, &d) == ERR_CORRUPT);
+    CHECK(strstr(d.message, "redo thread 1 of node 3 in state 9") != NULL);
+    forge(COPY0, 480, THREAD_CLOSED);
+    forge(COPY1, 480, THREAD_CLOSED);
+    read_checked(&c, &repaired);
+    CHECK(!repaired);
+    control_free(c);
     forge(COPY1, 12, 4096); /* block size */
     CHECK(control_read("/db", &c, &repaired, &d) == ERR_CONFIG_FILE);
     CHECK(strstr(d.message, "blocks of 4096 bytes") != NULL);
