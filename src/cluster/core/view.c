@@ -253,7 +253,7 @@ static void lead_if_due(struct view_core *v, struct view_output *out)
     lead_begin(v, out);
 }
 
-/* V3: without that joiner, from the beginning. */
+/* V3: without that node, from the beginning. */
 static void lead_again_without(struct view_core *v, node_no node, struct view_output *out)
 {
     view_delete(&v->target, node);
@@ -396,6 +396,15 @@ static bool lead_despite_failure(struct view_core *v, const struct view_event *e
         lead_again_without(v, ev->from, out);
         return true;
     }
+    if (in_target && v->leaving[ev->from] == ev->incarnation) { /* it had drained for the next change */
+        v->lead.out |= NODE_BIT(ev->from);
+        v->lead.waiting &= ~NODE_BIT(ev->from);
+        if (v->lead.step < VIEW_OPEN)
+            lead_again_without(v, ev->from, out);
+        else
+            lead_go_on(v, out);
+        return true;
+    }
     return false;
 }
 
@@ -409,8 +418,13 @@ static void on_failed(struct view_core *v, const struct view_event *ev, struct v
         fail(v, out, "node %u has failed while it led a change of the membership: %s", ev->from, ev->text);
         return;
     }
-    if (!has_incarnation(&v->installed, ev->from, ev->incarnation) || view_is_leaver(v, ev->from))
+    if (!has_incarnation(&v->installed, ev->from, ev->incarnation))
         return;
+    if (view_is_leaver(v, ev->from)) { /* the coordinator excludes it */
+        if (lowest(&v->installed) == ev->from)
+            fail(v, out, "node %u has failed before it could lead the change that it wanted to leave with: %s", ev->from, ev->text);
+        return;
+    }
     if (is_newcomer(v, ev->from))
         return; /* a newcomer: the coordinator begins again without it, or the failure is reported again when it is a member */
     fail(v, out, "node \"%s\" (number %u) has failed: %s", cluster_view_find(&v->installed, ev->from)->name, ev->from, ev->text);

@@ -449,6 +449,47 @@ static void a_leaver_that_dies_has_left(void **state)
     rig_free(r);
 }
 
+/* In each step of a change for somebody else. */
+static void a_leaver_that_dies_during_another_change(void **state)
+{
+    static const char *const steps[] = { "1 FREEZE 9", "1 INSTALL 9", "1 DECLARE 9", "1 OPEN 9" };
+    for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+        struct rig *r = rig_new();
+        build(r, 4);
+        for (node_no n = 1; n <= 4; n++)
+            ask_leave(r, n, 4);
+        deliver_until(r, steps[i]);
+        for (node_no n = 1; n <= 3; n++)
+            ask_leave(r, n, 3);
+        r->dead[3] = true;
+        for (int report = 0; report < 4; report++) {
+            failed(r, 2, 3);
+            failed(r, 1, 3);
+            feed(r, 1, (struct view_event){ .type = VIEW_EV_TICK });
+            deliver_all(r);
+        }
+        for (node_no n = 1; n <= 2; n++) {
+            assert_int_equal(view_installed(r->core[n])->n, 2);
+            assert_false(view_is_changing(r->core[n]));
+            assert_string_equal(view_fatal_text(r->core[n]), "");
+        }
+        deliver_until(r, "4 has left");
+        rig_free(r);
+    }
+}
+
+static void a_coordinator_that_dies_before_it_leads_its_leave(void **state)
+{
+    struct rig *r = rig_new();
+    build(r, 3);
+    ask_leave(r, 2, 1);
+    ask_leave(r, 3, 1);
+    r->dead[1] = true;
+    failed(r, 2, 1);
+    expect(r, "2 stops: node 1 has failed before it could lead the change that it wanted to leave with: silence\n");
+    rig_free(r);
+}
+
 /* Any message may be lost: the tick repeats it. Duplicates change nothing. */
 static void lost_messages_are_repeated(void **state)
 {
@@ -487,6 +528,8 @@ int main(void)
         cmocka_unit_test(a_member_dies),
         cmocka_unit_test(a_member_comes_back_before_its_death_was_noticed),
         cmocka_unit_test(a_leaver_that_dies_has_left),
+        cmocka_unit_test(a_leaver_that_dies_during_another_change),
+        cmocka_unit_test(a_coordinator_that_dies_before_it_leads_its_leave),
         cmocka_unit_test(lost_messages_are_repeated),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
