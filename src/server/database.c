@@ -260,7 +260,6 @@ enum err instance__close_database(struct instance *in, struct diag *d)
     if (!err)
         err = instance__control_update(in, close_thread, &cl, d);
     bufcache_close(in->bc);
-    redo_close(in->redo);
     files_close(in->files);
     return err ? diag_wrap(d, err, "closing the database") : ERR_OK;
 }
@@ -273,6 +272,7 @@ void instance__free_database(struct instance *in)
     in->ts = NULL;
     access_close(in->access);
     space_close(in->space);
+    redo_close(in->redo); /* not before: until the node has left, others' messages and views ask the transactions how far it is durable */
 }
 
 /* ---- crash recovery ------------------------------------------------------------------------ */
