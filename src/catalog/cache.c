@@ -660,6 +660,43 @@ enum err catalog_name_of(struct catalog *c, struct txn *t, oid_t oid, char *sche
     return ERR_OK;
 }
 
+struct table_list {
+    struct arena *arena;
+    oid_t *oid;
+    uint32_t n, cap;
+};
+
+static enum err on_table(void *arg, const struct rel_row *row, struct diag *d)
+{
+    struct table_list *l = arg;
+    if (COLUMN(row, pg_class, relkind).s.p[0] != TABLE_ORDINARY || (oid_t)COLUMN(row, pg_class, relnamespace).i != OID_NAMESPACE_PUBLIC)
+        return ERR_OK;
+    if (l->n == l->cap) {
+        const uint32_t cap = l->cap ? l->cap * 2 : 64;
+        oid_t *grown = ARENA_ARRAY(l->arena, oid_t, cap);
+        if (l->n)
+            memcpy(grown, l->oid, l->n * sizeof *grown);
+        l->oid = grown;
+        l->cap = cap;
+    }
+    l->oid[l->n++] = (oid_t)COLUMN(row, pg_class, oid).i;
+    return ERR_OK;
+}
+
+enum err catalog_user_tables(struct catalog *c, struct txn *t, struct arena *arena, oid_t **ret, uint32_t *ret_n, struct diag *d)
+{
+    struct table_list l = { .arena = arena };
+    struct catalog_read r;
+    enum err err = catalog__read_begin(c, t, &r, d);
+    if (err)
+        return err;
+    err = each(c, &r, OID_pg_class, OID_pg_class_oid_index, NULL, 0, on_table, &l, d);
+    catalog__read_end(&r);
+    *ret = l.oid;
+    *ret_n = l.n;
+    return err;
+}
+
 struct owner_search {
     oid_t sequence, table;
     char *column;

@@ -140,6 +140,8 @@ enum err catalog_lock(struct catalog *c, struct txn *t, oid_t oid, enum ges_mode
 /* Name to oid without a lock: 0 if there is none (regclass, DROP IF EXISTS). kind 0: any. */
 enum err catalog_oid_of(struct catalog *c, struct txn *t, const char *schema, const char *name, oid_t *ret, char *ret_kind, struct diag *d) MAY_YIELD MUST_CHECK;
 enum err catalog_name_of(struct catalog *c, struct txn *t, oid_t oid, char *schema, char *name, bool *ret_found, struct diag *d) MAY_YIELD MUST_CHECK;
+/* Tables in "public", oldest first; they may be gone by the time they are opened. */
+enum err catalog_user_tables(struct catalog *c, struct txn *t, struct arena *arena, oid_t **ret, uint32_t *ret_n, struct diag *d) MAY_YIELD MUST_CHECK;
 /* Rises whenever some definition known to this node changes: cached plans made under an older one look their tables up again. */
 uint64_t catalog_generation(const struct catalog *c);
 

@@ -21,7 +21,7 @@ int setting_find(const char *name, size_t len)
 bool setting_bool(const char *value) { return strcmp(value, "on") == 0; }
 
 /* PostgreSQL's parse_bool: unique prefixes of true, false, yes, no; on, off, 1, 0. */
-static bool parse_bool(const char *s, bool *ret)
+bool setting_parse_bool(const char *s, bool *ret)
 {
     static const struct {
         const char *word;
@@ -87,7 +87,7 @@ static enum err check_enum(const struct setting *s, const char *value, struct ar
         v += len + (v[len] == ',');
     }
     bool on;
-    if (strncmp(s->values, "on,", 3) == 0 && parse_bool(value, &on) && on) {
+    if (strncmp(s->values, "on,", 3) == 0 && setting_parse_bool(value, &on) && on) {
         *ret = "on";
         return ERR_OK;
     }
@@ -162,7 +162,7 @@ enum err setting_check(enum setting_id id, const char *value, struct arena *aren
         return check_encoding(value, ret, d);
     switch (s->kind) {
     case SET_BOOL:
-        if (!parse_bool(value, &on))
+        if (!setting_parse_bool(value, &on))
             return diag_set(d, ERR_PARAMETER_VALUE, "parameter \"%s\" requires a Boolean value", s->name);
         *ret = on ? "on" : "off";
         break;

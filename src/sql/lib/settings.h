@@ -102,5 +102,6 @@ enum err setting_check(enum setting_id id, const char *value, struct arena *aren
 /* As SHOW prints it: with its unit. */
 const char *setting_show(enum setting_id id, const char *value, struct arena *arena);
 bool setting_bool(const char *value); /* of a canonical form */
+bool setting_parse_bool(const char *s, bool *ret); /* of any form; false: it is none */
 
 #endif

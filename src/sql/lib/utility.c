@@ -257,29 +257,64 @@ static enum err deallocate(struct session *s, const char *name, struct diag *d)
 /* ---- EXPLAIN ---------------------------------------------------------------------------- */
 
 struct explain_request {
-    bool analyze, timing;
+    bool analyze, buffers, summary, summary_given, settings, wal, timing_given;
     struct explain_options options;
 };
 
-static enum err explain_options(const struct ast_options *o, struct explain_request *ret, struct diag *d)
+static enum err explain_format(const struct ast_option *o, struct diag *d)
 {
-    *ret = (struct explain_request){ .timing = true, .options = { .costs = true } };
-    for (uint32_t i = 0; i < o->n; i++) {
-        const char *value = o->v[i].value;
-        const bool on = !value || (strcasecmp(value, "off") != 0 && strcasecmp(value, "false") != 0 && strcmp(value, "0") != 0);
-        if (strcmp(o->v[i].name, "analyze") == 0)
-            ret->analyze = on;
-        else if (strcmp(o->v[i].name, "costs") == 0)
-            ret->options.costs = on;
-        else if (strcmp(o->v[i].name, "verbose") == 0)
-            ret->options.verbose = on;
-        else if (strcmp(o->v[i].name, "timing") == 0)
-            ret->timing = on;
-        else if (strcmp(o->v[i].name, "format") == 0 ? strcasecmp(value ? value : "", "text") != 0
-                                                      : strcmp(o->v[i].name, "buffers") != 0 && strcmp(o->v[i].name, "summary") != 0)
-            return diag_set(d, ERR_FEATURE, "EXPLAIN option \"%s\" is not supported%s%s", o->v[i].name, value ? ": " : "", value ? value : "");
+    static const char *const others[] = { "xml", "json", "yaml" };
+    const char *value = o->value ? o->value : "";
+    if (strcasecmp(value, "text") == 0)
+        return ERR_OK;
+    for (size_t i = 0; i < ARRAY_LEN(others); i++)
+        if (strcasecmp(value, others[i]) == 0)
+            return diag_set(d, ERR_FEATURE, "EXPLAIN option \"format\" is not supported: %s", value);
+    return diag_set(d, ERR_PARAMETER_VALUE, "unrecognized value for EXPLAIN option \"format\": \"%s\"", value);
+}
+
+static enum err explain_option(const struct ast_option *o, struct explain_request *r, struct diag *d)
+{
+    const struct {
+        const char *name;
+        bool *value, *given;
+    } known[] = { { "analyze", &r->analyze, NULL },          { "costs", &r->options.costs, NULL },
+                  { "verbose", &r->options.verbose, NULL },  { "timing", &r->options.timing, &r->timing_given },
+                  { "buffers", &r->buffers, NULL },          { "summary", &r->summary, &r->summary_given },
+                  { "settings", &r->settings, NULL },        { "wal", &r->wal, NULL } };
+    if (strcmp(o->name, "format") == 0)
+        return explain_format(o, d);
+    for (size_t i = 0; i < ARRAY_LEN(known); i++) {
+        if (strcmp(o->name, known[i].name) != 0)
+            continue;
+        *known[i].value = true;
+        if (o->value && !setting_parse_bool(o->value, known[i].value))
+            return diag_set(d, ERR_SYNTAX, "%s requires a Boolean value", o->name);
+        if (known[i].given)
+            *known[i].given = true;
+        return ERR_OK;
     }
-    ret->options.timing = ret->timing;
+    return diag_set(d, ERR_SYNTAX, "unrecognized EXPLAIN option \"%s\"", o->name);
+}
+
+static enum err explain_options(const struct ast *ast, const struct ast_options *o, struct explain_request *ret, struct diag *d)
+{
+    *ret = (struct explain_request){ .options = { .costs = true } };
+    for (uint32_t i = 0; i < o->n; i++) {
+        enum err err = explain_option(&o->v[i], ret, d);
+        if (err)
+            return diag_at(d, sql_position(ast->text, ast->text_len, o->v[i].location));
+    }
+    if (ret->wal && !ret->analyze)
+        return diag_set(d, ERR_PARAMETER_VALUE, "EXPLAIN option WAL requires ANALYZE");
+    if (!ret->timing_given)
+        ret->options.timing = ret->analyze;
+    if (ret->options.timing && !ret->analyze)
+        return diag_set(d, ERR_PARAMETER_VALUE, "EXPLAIN option TIMING requires ANALYZE");
+    if (!ret->summary_given)
+        ret->summary = ret->analyze;
+    if (ret->wal || ret->settings)
+        return diag_set(d, ERR_FEATURE, "EXPLAIN option \"%s\" is not supported", ret->wal ? "wal" : "settings");
     return ERR_OK;
 }
 
@@ -309,13 +344,15 @@ static enum err explain(struct session *s, struct prepared *p, bool describe, st
 {
     const struct ast_stmt *stmt = p->stmt->explain->stmt;
     struct explain_request req;
-    enum err err = explain_options(&p->stmt->explain->options, &req, d);
+    enum err err = explain_options(p->ast, &p->stmt->explain->options, &req, d);
     if (!err && !session__is_query(stmt))
         err = diag_set(d, ERR_FEATURE, "EXPLAIN of %s is not supported", stmt->tag);
     if (err)
         return err;
     struct prepared *inner;
+    const uint64_t start = rt_now();
     err = session__prepare(s, "", p->ast, stmt, s->arena, false, NULL, 0, &inner, d);
+    const double planning_ms = (double)(rt_now() - start) / 1e6;
     if (err)
         return err;
     double ms = 0;
@@ -333,10 +370,11 @@ static enum err explain(struct session *s, struct prepared *p, bool describe, st
     struct text_rows t = { .s = s, .p = p, .d = d, .err = err };
     if (!err) {
         plan_explain(inner->plan, &req.options, text_row, &t);
-        if (req.analyze && req.timing) {
-            char line[64];
+        char line[64];
+        if (req.summary)
+            text_row(&t, line, (size_t)snprintf(line, sizeof line, "Planning Time: %.3f ms", planning_ms));
+        if (req.summary && req.analyze)
             text_row(&t, line, (size_t)snprintf(line, sizeof line, "Execution Time: %.3f ms", ms));
-        }
     }
     session__prepared_unref(s, inner);
     return t.err;
@@ -404,14 +442,48 @@ static enum err alter(struct session *s, const struct ddl *ddl, struct diag *d)
     return err;
 }
 
-/* Statistics are gathered in a transaction of their own each, so that a table is not locked longer than it is read. */
+/* A statement of its own: a table may be named twice. */
+static enum err analyse_table(struct session *s, struct table_def *table, struct diag *d)
+{
+    const struct snapshot *snapshot;
+    enum err err = session__stmt_begin(s, &snapshot, d);
+    if (err)
+        return err;
+    const struct exec_env env = session__exec_env(s, snapshot, NULL, NULL);
+    err = exec_analyze(&env, table, d);
+    session__stmt_end(s);
+    return err;
+}
+
+static enum err analyse_all(struct session *s, struct diag *d)
+{
+    struct catalog *c = session_catalog(s);
+    oid_t *oid;
+    uint32_t n;
+    enum err err = catalog_user_tables(c, s->txn, s->arena, &oid, &n, d);
+    for (uint32_t i = 0; i < n && !err; i++) {
+        struct table_def *table;
+        err = catalog_table_by_oid(c, s->txn, oid[i], GES_MODE_CR, &table, d);
+        if (err == ERR_UNDEFINED_TABLE) { /* dropped meanwhile */
+            err = ERR_OK;
+            continue;
+        }
+        if (err)
+            break;
+        err = analyse_table(s, table, d);
+        catalog_release(c, table);
+    }
+    return err;
+}
+
+/* A VACUUM of everything has nothing to do: old versions are cleared away all the time. */
 static enum err analyse_tables(struct session *s, const struct ddl *ddl, struct diag *d)
 {
     enum err err = ERR_OK;
-    for (uint16_t i = 0; i < ddl->vacuum.n && !err; i++) {
-        const struct exec_env env = session__exec_env(s, txn_snapshot(s->txn), NULL, NULL);
-        err = exec_analyze(&env, ddl->vacuum.target[i].table, d);
-    }
+    if (ddl->vacuum.n == 0)
+        return ddl->vacuum.analyze ? analyse_all(s, d) : ERR_OK;
+    for (uint16_t i = 0; i < ddl->vacuum.n && !err; i++)
+        err = analyse_table(s, ddl->vacuum.target[i].table, d);
     return err;
 }
 

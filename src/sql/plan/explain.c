@@ -11,7 +11,7 @@ struct explain {
     void (*line)(void *arg, const char *text, size_t len);
     void *arg;
     struct buf b;
-    bool qualify; /* several tables: columns are shown with their table */
+    bool qualify; /* several tables, or VERBOSE: columns are shown with their table */
 };
 
 /* What the columns of an expression are: 0 and 1 as plan.h says. A look-up join's right side has no node. */
@@ -94,7 +94,12 @@ static void put_column(struct explain *x, const struct plan_node *n, uint16_t co
         put_column(x, n->append.child[0], col, b);
         break;
     case NODE_VALUES:
-        buf_printf(b, "\"*VALUES*\".column%u", col + 1);
+        if (n->values.nrows == 1) { /* shown as a Result */
+            const struct naming none = { .x = x };
+            put_expr(&none, n->values.row[0][col], b);
+        } else {
+            buf_printf(b, "\"*VALUES*\".column%u", col + 1);
+        }
         break;
     case NODE_FUNC_SCAN:
         put_identifier(b, n->func.name);
@@ -196,6 +201,10 @@ static void put_numbers(struct explain *x, const struct plan_node *n)
 static void put_relation(struct explain *x, uint16_t rel, const char *alias)
 {
     const char *name = x->p->rel[rel].def->name;
+    if (x->opt->verbose) {
+        put_identifier(&x->b, x->p->rel[rel].def->schema_name);
+        buf_put_u8(&x->b, '.');
+    }
     put_identifier(&x->b, name);
     if (alias != NULL && strcmp(alias, name) != 0) {
         buf_put_u8(&x->b, ' ');
@@ -322,6 +331,23 @@ static void sort_key(struct explain *x, int indent, const struct plan_node *n)
     end(x);
 }
 
+/* VERBOSE: what a node gives, the projections above it included. */
+static void output(struct explain *x, int indent, const struct plan_node *n)
+{
+    const bool qualify = x->qualify;
+    if (!x->opt->verbose || n->ncols == 0 || n->kind == NODE_INSERT || n->kind == NODE_UPDATE || n->kind == NODE_DELETE)
+        return;
+    x->qualify = x->p->nrels > 1;
+    begin(x, indent);
+    buf_put_str(&x->b, "Output: ");
+    for (uint16_t i = 0; i < n->ncols; i++) {
+        buf_put_str(&x->b, i > 0 ? ", " : "");
+        put_column(x, n, i, &x->b);
+    }
+    end(x);
+    x->qualify = qualify;
+}
+
 static void properties(struct explain *x, int indent, const struct plan_node *n)
 {
     const struct naming self = { .x = x, .in = { n } }, child = { .x = x, .in = { n->left } };
@@ -400,6 +426,7 @@ static void hash_side(struct explain *x, int indent, const struct plan_node *n)
 
 static void node(struct explain *x, int indent, const struct plan_node *n)
 {
+    const struct plan_node *projected = n;
     while (n->kind == NODE_PROJECT)
         n = n->left;
     arrow(x, indent);
@@ -407,6 +434,7 @@ static void node(struct explain *x, int indent, const struct plan_node *n)
     put_numbers(x, n);
     end(x);
     const int inner = indent > 0 ? indent + 3 : 1;
+    output(x, inner, projected);
     properties(x, inner, n);
     if (n->left != NULL)
         node(x, inner, n->left);
@@ -422,7 +450,7 @@ static void node(struct explain *x, int indent, const struct plan_node *n)
 
 void plan_explain(const struct plan *p, const struct explain_options *opt, void (*line)(void *arg, const char *text, size_t len), void *arg)
 {
-    struct explain x = { .p = p, .opt = opt, .line = line, .arg = arg, .qualify = p->nrels > 1 };
+    struct explain x = { .p = p, .opt = opt, .line = line, .arg = arg, .qualify = p->nrels > 1 || opt->verbose };
     buf_init(&x.b);
     node(&x, 0, p->root);
     for (uint16_t i = 0; i < p->nsubplans; i++) {
