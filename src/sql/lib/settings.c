@@ -1,6 +1,7 @@
 #include "sql/lib/settings.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
 
@@ -76,23 +77,32 @@ static enum err check_int(const struct setting *s, const char *value, struct are
     return ERR_OK;
 }
 
-static enum err check_enum(const struct setting *s, const char *value, struct arena *arena, const char **ret, struct diag *d)
+static bool find_value(const struct setting *s, const char *value, struct arena *arena, const char **ret)
 {
     for (const char *v = s->values; *v;) {
         const size_t len = strcspn(v, ",");
         if (strlen(value) == len && strncasecmp(v, value, len) == 0) {
             *ret = arena_strndup(arena, v, len);
-            return ERR_OK;
+            return true;
         }
         v += len + (v[len] == ',');
     }
+    return false;
+}
+
+static enum err check_enum(const struct setting *s, const char *value, struct arena *arena, const char **ret, struct diag *d)
+{
     bool on;
-    if (strncmp(s->values, "on,", 3) == 0 && setting_parse_bool(value, &on) && on) {
-        *ret = "on";
+    if (find_value(s, value, arena, ret) || (setting_parse_bool(value, &on) && find_value(s, on ? "on" : "off", arena, ret)))
         return ERR_OK;
-    }
     diag_set(d, ERR_PARAMETER_VALUE, "invalid value for parameter \"%s\": \"%s\"", s->name, value);
-    return diag_hint(d, "Available values: %s.", s->values);
+    char available[256] = "";
+    for (const char *v = s->values; *v;) {
+        const size_t len = strcspn(v, ","), at = strlen(available);
+        snprintf(available + at, sizeof available - at, "%s%.*s", at ? ", " : "", (int)len, v);
+        v += len + (v[len] == ',');
+    }
+    return diag_hint(d, "Available values: %s.", available);
 }
 
 /* "ISO", "ISO, DMY", "dmy", "European" ...; output is always ISO. */

@@ -16,6 +16,7 @@ enum {
     SET_KB = 8, /* unit kilobytes: 4096, '4MB' */
     SET_FIXED = 16, /* only its default is supported: 0A000 */
     SET_LIST = 32, /* several values, joined with ", " */
+    SET_NAMES = 64, /* they are names: quoted where they need it */
 };
 
 /*
@@ -60,7 +61,7 @@ enum {
     X(parallel_degree,         "parallel_degree",                     INT,    "1",             1, 1,         NULL,            0, "Degree of parallelism of this session's queries; this version runs them on one worker.") \
     X(random_page_cost,        "random_page_cost",                    REAL,   "4",             0, INT32_MAX, NULL,            0, "Sets the planner's estimate of the cost of a nonsequentially fetched disk page.") \
     X(row_security,            "row_security",                        BOOL,   "on",            0, 0,         NULL,            0, "Enable row security.") \
-    X(search_path,             "search_path",                         STRING, "\"$user\", public", 0, 0,     NULL,            SET_LIST, "Sets the schema search order for names that are not schema-qualified.") \
+    X(search_path,             "search_path",                         STRING, "\"$user\", public", 0, 0,     NULL,            SET_LIST | SET_NAMES, "Sets the schema search order for names that are not schema-qualified.") \
     X(seq_page_cost,           "seq_page_cost",                       REAL,   "1",             0, INT32_MAX, NULL,            0, "Sets the planner's estimate of the cost of a sequentially fetched disk page.") \
     X(server_encoding,         "server_encoding",                     STRING, "UTF8",          0, 0,         NULL,            SET_REPORT | SET_READ_ONLY, "Shows the server (database) character set encoding.") \
     X(server_version,          "server_version",                      STRING, "15.8 (RustyDB RAC 0.1)", 0, 0, NULL,           SET_REPORT | SET_READ_ONLY, "Shows the server version.") \
@@ -69,7 +70,7 @@ enum {
     X(standard_conforming_strings, "standard_conforming_strings",     BOOL,   "on",            0, 0,         NULL,            SET_REPORT | SET_FIXED, "Causes '...' strings to treat backslashes literally.") \
     X(statement_timeout,       "statement_timeout",                   INT,    "0",             0, INT32_MAX, NULL,            SET_MS, "Sets the maximum allowed duration of any statement.") \
     X(synchronize_seqscans,    "synchronize_seqscans",                BOOL,   "on",            0, 0,         NULL,            0, "Enable synchronized sequential scans.") \
-    X(synchronous_commit,      "synchronous_commit",                  ENUM,   "on",            0, 0,         "on,local,remote_write,remote_apply", 0, "Commits are durable on shared storage before they are acknowledged, whatever this says.") \
+    X(synchronous_commit,      "synchronous_commit",                  ENUM,   "on",            0, 0,         "local,remote_write,remote_apply,on,off", 0, "Commits are durable on shared storage before they are acknowledged, whatever this says.") \
     X(timezone,                "TimeZone",                            STRING, "UTC",           0, 0,         NULL,            SET_REPORT, "Sets the time zone for displaying and interpreting time stamps.") \
     X(transaction_isolation,   "transaction_isolation",               ENUM,   "read committed", 0, 0,        "serializable,repeatable read,read committed,read uncommitted", 0, "Sets the current transaction's isolation level.") \
     X(transaction_read_only,   "transaction_read_only",               BOOL,   "off",           0, 0,         NULL,            0, "Sets the current transaction's read-only status.") \

@@ -60,6 +60,19 @@ static enum err unknown_setting(const char *name, struct diag *d)
     return diag_set(d, ERR_UNDEFINED_OBJECT, "unrecognized configuration parameter \"%s\"", name);
 }
 
+static void put_name(struct buf *b, const char *name)
+{
+    const size_t plain = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_");
+    if (*name && !name[plain] && !(*name >= '0' && *name <= '9')) {
+        buf_put_str(b, name);
+        return;
+    }
+    buf_put_u8(b, '"');
+    for (const char *p = name; *p; p++)
+        buf_printf(b, *p == '"' ? "\"\"" : "%c", *p);
+    buf_put_u8(b, '"');
+}
+
 static enum err set_value(struct session *s, const struct ast_set *set, struct diag *d)
 {
     const int id = setting_find(set->name, strlen(set->name));
@@ -69,8 +82,14 @@ static enum err set_value(struct session *s, const struct ast_set *set, struct d
         return diag_set(d, ERR_PARAMETER_VALUE, "SET %s takes only one argument", setting_table[id].name);
     struct buf b;
     buf_init(&b);
-    for (uint32_t i = 0; i < set->values.n; i++)
-        buf_printf(&b, "%s%s", i ? ", " : "", set->values.v[i].value ? set->values.v[i].value : "");
+    for (uint32_t i = 0; i < set->values.n; i++) {
+        const char *v = set->values.v[i].value ? set->values.v[i].value : "";
+        buf_put_str(&b, i ? ", " : "");
+        if (setting_table[id].flags & SET_NAMES)
+            put_name(&b, v);
+        else
+            buf_put_str(&b, v);
+    }
     buf_put_u8(&b, 0);
     const char *value = arena_strdup(s->arena, (const char *)b.p);
     buf_fini(&b);
