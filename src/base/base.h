@@ -24,8 +24,11 @@
 
 #define BIT(n) (1u << (n))
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
-#define MIN(a, b) ({ __auto_type min_a_ = (a); __auto_type min_b_ = (b); min_a_ < min_b_ ? min_a_ : min_b_; })
-#define MAX(a, b) ({ __auto_type max_a_ = (a); __auto_type max_b_ = (b); max_a_ > max_b_ ? max_a_ : max_b_; })
+/* Each use has names of its own: one may stand within the other. */
+#define MIN(a, b) LESS_OF(a, b, <, __COUNTER__)
+#define MAX(a, b) LESS_OF(a, b, >, __COUNTER__)
+#define LESS_OF(a, b, less, n) LESS_OF_(a, b, less, n)
+#define LESS_OF_(a, b, less, n) ({ __auto_type a_##n = (a); __auto_type b_##n = (b); a_##n less b_##n ? a_##n : b_##n; })
 #define ALIGN_UP(n, to) (((n) + (to) - 1) / (to) * (to))
 #define CONTAINER_OF(p, type, member) ((type *)((char *)(p) - offsetof(type, member)))
 

@@ -184,8 +184,7 @@ static enum err open_range(struct probe *p, const union datum *v, struct diag *d
 {
     const struct index_key *key = p->key;
     const struct key_column *col = &p->ix->key[key->neq];
-    uint32_t at = key->neq;
-    const union datum *bound[2] = { key->lower ? &v[at++] : NULL, key->upper ? &v[at] : NULL };
+    const union datum *bound[2] = { key->lower ? &v[key->neq] : NULL, key->upper ? &v[key->neq + (key->lower ? 1 : 0)] : NULL };
     bool exclusive[2] = { key->lower_exclusive, key->upper_exclusive };
     struct buf *b[2] = { &p->prefix, &p->upper };
     buf_reset(&p->upper);
