@@ -507,7 +507,9 @@ void gcs_attach(struct gcs *g, const struct gcs_cache *cache)
 
 void gcs_detach(struct gcs *g)
 {
+    rt_mutex_lock(&g->cache_mutex);
     set_attached(g, false);
+    rt_mutex_unlock(&g->cache_mutex);
 }
 
 uint32_t gcs_shards(const struct gcs *g)

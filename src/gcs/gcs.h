@@ -69,7 +69,7 @@ struct gcs_cache {
     enum err (*disk_version)(void *arg, struct dba dba, scn_t *ret, struct diag *d) MAY_YIELD;
 };
 void gcs_attach(struct gcs *g, const struct gcs_cache *cache); /* at any time; once */
-void gcs_detach(struct gcs *g); /* nothing is held any more */
+void gcs_detach(struct gcs *g) MAY_YIELD; /* nothing is held any more */
 
 uint32_t gcs_shards(const struct gcs *g);
 static inline uint32_t gcs_shard_of(struct dba dba, uint32_t shards) { return (uint32_t)hash_u64(dba.v) & (shards - 1); }

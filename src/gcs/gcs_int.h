@@ -55,6 +55,7 @@ struct gcs {
     uint32_t nshards;
     struct gcs_shard *shards;
     struct gcs_cache cache; /* set before the first view */
+    struct rt_mutex cache_mutex; /* held by who uses the cache without a shard's latch: it is not detached meanwhile */
     struct gcs_backlog backlog[NODES_MAX + 1];
 
     struct fiber *tender;

@@ -169,18 +169,20 @@ static void collect_shard(struct declarations *all, uint32_t i)
     struct gcs *g = all->g;
     struct gcs_shard *s = &g->shards[i];
     struct pis_on_disk pis = { 0 };
+    rt_mutex_lock(&g->cache_mutex); /* the cache does not go while the latch is let go of */
     rt_spin_lock(&s->latch);
     const bool attached = s->attached;
     if (attached)
         g->cache.each(g->cache.arg, i, find_pi, &pis);
     rt_spin_unlock(&s->latch);
-    if (!attached)
-        return;
-    look_at_disk(g, &pis);
-    all->pis = &pis;
-    rt_spin_lock(&s->latch);
-    g->cache.each(g->cache.arg, i, collect, all);
-    rt_spin_unlock(&s->latch);
+    if (attached) {
+        look_at_disk(g, &pis);
+        all->pis = &pis;
+        rt_spin_lock(&s->latch);
+        g->cache.each(g->cache.arg, i, collect, all);
+        rt_spin_unlock(&s->latch);
+    }
+    rt_mutex_unlock(&g->cache_mutex);
     free(pis.v);
 }
 

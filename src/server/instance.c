@@ -315,7 +315,6 @@ enum err instance_stop(struct instance *in, struct diag *d)
         err = cluster_leave(in->cluster, d);
     cluster_stop(in->cluster);
     gcs_stop(in->gcs);
-    gcs_stop(in->gcs);
     ic_close(in->ic);
     cluster_close(in->cluster);
     instance__free_database(in);
