@@ -298,7 +298,7 @@ enum err btree_insert(struct access *a, struct txn *t, struct seg seg, const uin
             break;
         case WAIT:
             COUNT(a, unique_waits);
-            err = txn_wait_for(t, c.xid, RT_FOREVER, d);
+            err = txn_wait_for(t, c.xid, txn_lock_deadline(t), d);
             break;
         case STATUS:
             err = txn_status_wait(a->ts, txn_snapshot(t), c.xid, d);

@@ -70,7 +70,7 @@ enum err heap_insert_many(struct access *a, struct txn *t, struct seg seg, uint8
 
 /*
  * Update, delete and lock work on the row version that the caller has seen at its snapshot. Where another active transaction has the row
- * they wait for its end (nowait: ERR_LOCK_NOT_AVAILABLE). Then:
+ * they wait for its end (nowait, or the transaction's lock time-out: ERR_LOCK_NOT_AVAILABLE). Then:
  *   HEAP_DONE     done
  *   HEAP_CHANGED  a newer version has been committed since the snapshot: *ret_row has it (READ COMMITTED looks again at its condition and
  *                 calls again with accept_newer; REPEATABLE READ reports 40001)
@@ -85,7 +85,6 @@ struct heap_write {
     bool accept_newer; /* the caller has looked at *seen_writer's version */
     uint64_t seen_writer; /* with accept_newer: the ret_writer that HEAP_CHANGED returned (it names a version) */
     bool nowait, skip_locked;
-    uint64_t deadline; /* of waits for row locks; 0: none */
     bool in_line; /* of those who wait for the row (txn_line_join()); set here */
     struct arena *arena; /* for ret_row */
     struct heap_row ret_row; /* HEAP_CHANGED: newest committed version */

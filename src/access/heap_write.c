@@ -151,7 +151,7 @@ static enum err get_in_line(struct write *x, struct diag *d)
 {
     struct heap_write *w = x->w;
     heap__note_wanted(x->a, w->rowid);
-    const enum err err = txn_line_join(x->t, w->seg, w->rowid, w->deadline ? w->deadline : RT_FOREVER, d);
+    const enum err err = txn_line_join(x->t, w->seg, w->rowid, txn_lock_deadline(x->t), d);
     w->in_line = err == ERR_OK;
     return err;
 }
@@ -213,7 +213,7 @@ static enum err settle(struct write *x, enum verdict v, enum heap_outcome *ret, 
         *ret_again = true;
         if (!w->in_line)
             return get_in_line(x, d); /* the row may be free when it is its turn */
-        return txn_wait_for(x->t, x->xid, w->deadline ? w->deadline : RT_FOREVER, d);
+        return txn_wait_for(x->t, x->xid, txn_lock_deadline(x->t), d);
     case JUDGE_STATUS:
         *ret_again = true;
         return txn_status_wait(x->a->ts, txn_snapshot(x->t), x->xid, d);

@@ -808,11 +808,16 @@ static enum ges_mode lock_of(const struct txn *t, enum ges_mode lock)
     return lock == GES_MODE_CR ? GES_MODE_PR : GES_MODE_PW;
 }
 
-enum err catalog_lock(struct catalog *c, struct txn *t, oid_t oid, enum ges_mode lock, struct diag *d)
+static enum err lock_until(struct catalog *c, struct txn *t, oid_t oid, enum ges_mode lock, uint64_t deadline, struct diag *d)
 {
     if (!c->opt.ges || lock == GES_MODE_NL || oid < OID_USER_FIRST)
         return ERR_OK;
-    return ges_lock(txn_ges_owner(t), (struct ges_resource){ GES_TM, oid, 0 }, lock_of(t, lock), RT_FOREVER, d);
+    return ges_lock(txn_ges_owner(t), (struct ges_resource){ GES_TM, oid, 0 }, lock_of(t, lock), deadline, d);
+}
+
+enum err catalog_lock(struct catalog *c, struct txn *t, oid_t oid, enum ges_mode lock, struct diag *d)
+{
+    return lock_until(c, t, oid, lock, txn_lock_deadline(t), d);
 }
 
 /* Gives back one catalog_lock(). */
@@ -822,13 +827,10 @@ static void unlock(struct catalog *c, struct txn *t, oid_t oid, enum ges_mode lo
         ges_unlock(txn_ges_owner(t), (struct ges_resource){ GES_TM, oid, 0 }, lock_of(t, lock));
 }
 
-enum err catalog_table_by_oid(struct catalog *c, struct txn *t, oid_t oid, enum ges_mode lock, struct table_def **ret, struct diag *d)
+static enum err locked_definition(struct catalog *c, struct txn *t, oid_t oid, struct table_def **ret, struct diag *d)
 {
-    enum err err = catalog_lock(c, t, oid, lock, d);
-    if (err)
-        return err;
     struct table_def *def;
-    err = definition(c, t, oid, &def, d);
+    enum err err = definition(c, t, oid, &def, d);
     if (err)
         return err;
     if (!def)
@@ -837,8 +839,14 @@ enum err catalog_table_by_oid(struct catalog *c, struct txn *t, oid_t oid, enum 
     return ERR_OK;
 }
 
-enum err catalog_table(struct catalog *c, struct txn *t, const char *schema, const char *name, enum ges_mode lock, struct table_def **ret,
-                       struct diag *d)
+enum err catalog_table_by_oid(struct catalog *c, struct txn *t, oid_t oid, enum ges_mode lock, struct table_def **ret, struct diag *d)
+{
+    enum err err = catalog_lock(c, t, oid, lock, d);
+    return err ? err : locked_definition(c, t, oid, ret, d);
+}
+
+static enum err table_by_name(struct catalog *c, struct txn *t, const char *schema, const char *name, enum ges_mode lock, bool nowait,
+                              struct table_def **ret, struct diag *d)
 {
     for (;;) {
         struct found_oid f;
@@ -847,13 +855,18 @@ enum err catalog_table(struct catalog *c, struct txn *t, const char *schema, con
             return err;
         if (!f.oid)
             return undefined(schema, name, d);
-        struct table_def *def;
-        err = catalog_table_by_oid(c, t, f.oid, lock, &def, d);
+        struct table_def *def = NULL;
+        err = lock_until(c, t, f.oid, lock, nowait ? 0 : txn_lock_deadline(t), d);
+        if (err == ERR_LOCK_NOT_AVAILABLE && nowait)
+            return diag_set(d, err, "could not obtain lock on relation \"%s\"", name);
+        if (err)
+            return err;
+        err = locked_definition(c, t, f.oid, &def, d);
         if (err == ERR_OK && strcmp(def->name, name) == 0) {
             *ret = def;
             return ERR_OK;
         }
-        if (err != ERR_OK && err != ERR_UNDEFINED_TABLE) /* no lock was got; or there is one, which goes with the transaction */
+        if (err != ERR_OK && err != ERR_UNDEFINED_TABLE) /* the lock goes with the transaction */
             return err;
         /* dropped or renamed while we waited for the lock: look the name up again */
         unlock(c, t, f.oid, lock);
@@ -864,6 +877,18 @@ enum err catalog_table(struct catalog *c, struct txn *t, const char *schema, con
         rt_mutex_unlock(&c->lock);
         rt_yield();
     }
+}
+
+enum err catalog_table(struct catalog *c, struct txn *t, const char *schema, const char *name, enum ges_mode lock, struct table_def **ret,
+                       struct diag *d)
+{
+    return table_by_name(c, t, schema, name, lock, false, ret, d);
+}
+
+enum err catalog_table_nowait(struct catalog *c, struct txn *t, const char *schema, const char *name, enum ges_mode lock, struct table_def **ret,
+                              struct diag *d)
+{
+    return table_by_name(c, t, schema, name, lock, true, ret, d);
 }
 
 /* ---- open and close ---------------------------------------------------------------------------------------------- */

@@ -133,6 +133,9 @@ struct sequences *catalog_sequences(struct catalog *c);
  */
 enum err catalog_table(struct catalog *c, struct txn *t, const char *schema, const char *name, enum ges_mode lock, struct table_def **ret,
                        struct diag *d) MAY_YIELD MUST_CHECK;
+/* The same, but a lock that cannot be had at once is an error: ERR_LOCK_NOT_AVAILABLE. */
+enum err catalog_table_nowait(struct catalog *c, struct txn *t, const char *schema, const char *name, enum ges_mode lock, struct table_def **ret,
+                              struct diag *d) MAY_YIELD MUST_CHECK;
 enum err catalog_table_by_oid(struct catalog *c, struct txn *t, oid_t oid, enum ges_mode lock, struct table_def **ret, struct diag *d) MAY_YIELD MUST_CHECK;
 void catalog_release(struct catalog *c, struct table_def *def); /* accepts NULL */
 /* The lock alone, until t ends: for who has the definition. A SERIALIZABLE transaction gets a stronger one than it asks for. */

@@ -29,6 +29,7 @@ static struct txn *alloc_txn(struct txn_sys *ts, struct lane *lane)
     t->last = UNDO_NONE;
     t->nrecords = t->reserved = t->nwrites = t->nblocks = t->nhooks = t->nobjects = 0;
     t->owner = NULL;
+    t->lock_timeout = 0;
     return t;
 }
 
@@ -100,6 +101,8 @@ struct ges_owner *txn_ges_owner(struct txn *t)
     return t->owner;
 }
 
+void txn_set_lock_timeout(struct txn *t, uint64_t ns) { t->lock_timeout = ns; }
+uint64_t txn_lock_deadline(const struct txn *t) { return t->lock_timeout ? rt_now() + t->lock_timeout : RT_FOREVER; }
 struct xid txn_xid(const struct txn *t) { return t->xid; }
 enum txn_isolation txn_isolation(const struct txn *t) { return t->iso; }
 const struct snapshot *txn_snapshot(const struct txn *t) { return t->top != NULL ? &t->top->snap : &t->base; }

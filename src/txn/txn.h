@@ -135,6 +135,9 @@ struct txn_hold *txn_hold(struct txn_sys *ts, const struct snapshot *s);
 void txn_hold_end(struct txn_hold *h); /* on the same worker; accepts NULL */
 enum txn_isolation txn_isolation(const struct txn *t);
 struct ges_owner *txn_ges_owner(struct txn *t);
+/* How long each of its waits for a lock that others may keep (rows, unique keys, tables) may take; 0: without end. And when one that begins now ends. */
+void txn_set_lock_timeout(struct txn *t, uint64_t ns);
+uint64_t txn_lock_deadline(const struct txn *t);
 struct xid txn_xid(const struct txn *t); /* XID_NONE: has changed nothing */
 enum err txn_need_xid(struct txn *t, struct diag *d) MAY_YIELD MUST_CHECK;
 

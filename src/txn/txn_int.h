@@ -291,6 +291,7 @@ struct txn {
     uint32_t blocks_inline[TXN_BLOCKS_INLINE];
 
     struct ges_owner *owner;
+    uint64_t lock_timeout; /* ns; 0: none */
     struct end_hook *hooks;
     uint32_t nhooks, hooks_cap;
     uint32_t *objects;

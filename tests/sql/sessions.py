@@ -457,6 +457,74 @@ def statement_timeout_ends_a_wait(a, b):
     a.run('ROLLBACK')
 
 
+def lock_timeout_ends_a_wait(a, b):
+    third = b.another()
+    a.run('BEGIN')
+    a.run('UPDATE iso SET v = 0 WHERE id = 1')
+    a.run('INSERT INTO iso VALUES (4, 40, 40)')
+    b.run("SET lock_timeout = '300ms'")
+    must_equal(b.run('SHOW lock_timeout'), [('300ms',)], 'the value')
+    for what in ('UPDATE iso SET v = 1 WHERE id = 1', 'SELECT 1 FROM iso WHERE id = 1 FOR UPDATE', 'INSERT INTO iso VALUES (4, 1, 1000)',
+                 'INSERT INTO iso VALUES (5, 1, 40)', 'LOCK TABLE iso', 'ALTER TABLE iso ADD COLUMN w int', 'DROP TABLE iso',
+                 'CREATE INDEX iso_v ON iso (v)', 'TRUNCATE iso'):
+        b.run('BEGIN')
+        began = time.monotonic()
+        must_equal(b.run(what), '55P03', what)
+        took = time.monotonic() - began
+        must(0.25 < took < 2, '%s took %.2f s', what, took)
+        b.run('ROLLBACK')
+    b.run('BEGIN')
+    b.run('SET LOCAL lock_timeout = 0')
+    b.start('UPDATE iso SET v = v + 1 WHERE id = 1')
+    must(b.blocked(), 'the statement does not wait')
+    third.run("SET lock_timeout = '300ms'")
+    must_equal(third.run('UPDATE iso SET v = v + 1 WHERE id = 1'), '55P03', 'behind another one who waits')
+    a.run('COMMIT')
+    must_equal(b.finish(), [], 'who has no time-out')
+    b.run('COMMIT')
+    must_equal(b.run('SHOW lock_timeout'), [('300ms',)], 'SET LOCAL ends')
+    must_equal(b.run('SELECT v FROM iso WHERE id = 1'), [('1',)], 'in the end')
+    third.c.close()
+
+
+def lock_timeout_is_each_waits_own(a, b):
+    """Two waits of more than half of it are no time-out; what the statement does in between does not count."""
+    third = a.another()
+    a.run('BEGIN')
+    a.run('UPDATE iso SET v = 0 WHERE id = 1')
+    third.run('BEGIN')
+    third.run('UPDATE iso SET v = 0 WHERE id = 2')
+    b.run("BEGIN; SET lock_timeout = '1500ms'")
+    b.start('UPDATE iso SET v = v + 1')
+    time.sleep(0.8)
+    a.run('COMMIT')
+    time.sleep(0.8)
+    must(b.blocked(), 'no wait for the second row')
+    third.run('COMMIT')
+    must_equal(b.finish(), [], 'the update')
+    b.run('ROLLBACK')
+    third.c.close()
+
+
+def lock_table_nowait(a, b):
+    a.run('BEGIN')
+    a.run('UPDATE iso SET v = 0 WHERE id = 1')
+    b.run('BEGIN')
+    must_equal(b.run('LOCK TABLE iso IN ROW EXCLUSIVE MODE NOWAIT'), [], 'a mode that goes with the holder\'s')
+    try:
+        b.c.query('LOCK TABLE iso NOWAIT')
+        raise harness.Failed('the lock was got')
+    except pg.Error as e:
+        must_equal((e.sqlstate, e.fields.get('M')), ('55P03', 'could not obtain lock on relation "iso"'), 'the error')
+    b.run('ROLLBACK')
+    a.run('COMMIT')
+    b.run('BEGIN')
+    must_equal(b.run('LOCK TABLE iso IN ACCESS EXCLUSIVE MODE NOWAIT'), [], 'a free table')
+    must_equal(a.run('BEGIN; LOCK TABLE iso IN ACCESS SHARE MODE NOWAIT'), '55P03', 'a locked one')
+    a.run('ROLLBACK')
+    b.run('COMMIT')
+
+
 def statement_timeout_counts_from_where_it_is_set(a, b):
     """The statements of one text have a time-out each."""
     a.run('BEGIN')
@@ -608,7 +676,7 @@ SCHEDULES = [
     holder_of_a_table_lock_writes,
     write_skew_is_allowed_in_repeatable_read, write_skew_is_prevented_in_serializable, serializable_reads_are_stable,
     ddl_waits_and_is_seen, ddl_of_an_open_transaction_is_not_seen, cancel_ends_a_wait,
-    statement_timeout_ends_a_wait, statement_timeout_counts_from_where_it_is_set, sequences_are_set_for_all, cancelled_inserts_lose_no_space, end_of_a_session_rolls_back,
+    lock_timeout_ends_a_wait, lock_timeout_is_each_waits_own, lock_table_nowait, statement_timeout_ends_a_wait, statement_timeout_counts_from_where_it_is_set, sequences_are_set_for_all, cancelled_inserts_lose_no_space, end_of_a_session_rolls_back,
 ]
 
 

@@ -167,6 +167,7 @@ bool an__is_system_column(const char *name);
 /* Adds what * or t.* stands for. */
 void an__star(struct an *an, struct level *lv, const struct ast_expr *a, struct target **v, uint32_t *n, uint32_t *cap);
 uint16_t an__rel(struct an *an, const struct ast_range *r, enum ges_mode lock, struct table_def **ret); /* locks and references */
+uint16_t an__rel_nowait(struct an *an, const struct ast_range *r, enum ges_mode lock, struct table_def **ret); /* 55P03 where the lock would have to wait */
 struct expr *an__rte_var(struct an *an, const struct level *lv, uint16_t rte, uint16_t col, int location); /* col from 0 */
 
 /* ---- queries (select.c, setop.c, modify.c) ------------------------------------ */

@@ -861,12 +861,13 @@ static void lock_tables(struct an *an, struct ddl *d, const struct ast_lock *s)
     static const enum ges_mode modes[] = { GES_MODE_NL, GES_MODE_CR, GES_MODE_CR, GES_MODE_CW, GES_MODE_PW,
                                            GES_MODE_PR, GES_MODE_PW, GES_MODE_PW, GES_MODE_EX };
     d->kind = DDL_LOCK;
-    if (s->nowait)
-        an__unsupported(an, -1, "LOCK TABLE ... NOWAIT");
     for (uint32_t i = 0; i < s->n; i++) {
         struct table_def *t;
         const struct ast_range unplaced = { .schema = s->tables[i].schema, .name = s->tables[i].name, .location = -1 };
-        an__rel(an, &unplaced, modes[s->mode], &t);
+        if (s->nowait)
+            an__rel_nowait(an, &unplaced, modes[s->mode], &t);
+        else
+            an__rel(an, &unplaced, modes[s->mode], &t);
     }
 }
 

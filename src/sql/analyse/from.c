@@ -2,14 +2,23 @@
 
 /* ---- tables ------------------------------------------------------------------- */
 
-uint16_t an__rel(struct an *an, const struct ast_range *r, enum ges_mode lock, struct table_def **ret)
+static uint16_t add_rel(struct an *an, struct table_def *def, enum ges_mode lock)
 {
-    struct table_def *def;
-    an__check(an, catalog_table(an->env->catalog, an->env->txn, r->schema, r->name, lock, &def, an->d), r->location);
     AN_GROW(an, an->rel, an->nrels, an->rel_cap);
     an->rel[an->nrels++] = (struct tree_rel){ .def = def, .lock = lock };
-    *ret = def;
     return an__count(an, an->nrels - 1, "tables");
+}
+
+uint16_t an__rel(struct an *an, const struct ast_range *r, enum ges_mode lock, struct table_def **ret)
+{
+    an__check(an, catalog_table(an->env->catalog, an->env->txn, r->schema, r->name, lock, ret, an->d), r->location);
+    return add_rel(an, *ret, lock);
+}
+
+uint16_t an__rel_nowait(struct an *an, const struct ast_range *r, enum ges_mode lock, struct table_def **ret)
+{
+    an__check(an, catalog_table_nowait(an->env->catalog, an->env->txn, r->schema, r->name, lock, ret, an->d), r->location);
+    return add_rel(an, *ret, lock);
 }
 
 uint16_t an__add_rte(struct an *an, struct level *lv, struct rte *rte)

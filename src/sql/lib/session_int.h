@@ -145,6 +145,7 @@ enum err session__find_zone(struct session *s, const char *value, const struct t
 void session__settings_init(struct session *s);
 void session__settings_fini(struct session *s);
 enum txn_isolation session__isolation(const char *value);
+uint64_t session__lock_timeout(const struct session *s); /* ns; 0: none */
 
 /* ---- statements (statement.c) -------------------------------------------------------- */
 

@@ -56,7 +56,7 @@ enum {
     X(lc_monetary,             "lc_monetary",                         STRING, "C.UTF-8",       0, 0,         NULL,            0, "Sets the locale for formatting monetary amounts.") \
     X(lc_numeric,              "lc_numeric",                          STRING, "C.UTF-8",       0, 0,         NULL,            0, "Sets the locale for formatting numbers.") \
     X(lc_time,                 "lc_time",                             STRING, "C.UTF-8",       0, 0,         NULL,            0, "Sets the locale for formatting date and time values.") \
-    X(lock_timeout,            "lock_timeout",                        INT,    "0",             0, INT32_MAX, NULL,            SET_MS | SET_FIXED, "Sets the maximum allowed duration of any wait for a lock.") \
+    X(lock_timeout,            "lock_timeout",                        INT,    "0",             0, INT32_MAX, NULL,            SET_MS, "Sets the maximum allowed duration of any wait for a lock.") \
     X(max_identifier_length,   "max_identifier_length",               INT,    "63",            0, 0,         NULL,            SET_READ_ONLY, "Shows the maximum identifier length.") \
     X(parallel_degree,         "parallel_degree",                     INT,    "1",             1, 1,         NULL,            0, "Degree of parallelism of this session's queries; this version runs them on one worker.") \
     X(random_page_cost,        "random_page_cost",                    REAL,   "4",             0, INT32_MAX, NULL,            0, "Sets the planner's estimate of the cost of a nonsequentially fetched disk page.") \

@@ -311,8 +311,9 @@ static void outcomes_story(void *arg)
     CHECK_OK(heap_lock(db.access, b, &w, &out, &d), &d);
     CHECK(out == HEAP_SKIPPED);
     w = fresh;
-    w.deadline = rt_now() + RT_MS(20);
+    txn_set_lock_timeout(b, RT_MS(20));
     CHECK(heap_delete(db.access, b, &w, &out, &d) == ERR_LOCK_NOT_AVAILABLE);
+    txn_set_lock_timeout(b, 0);
     commit(a);
     w = fresh;
     CHECK(try_update(&db, b, &w, "drei") == HEAP_CHANGED);

@@ -186,6 +186,12 @@ enum err catalog_table(struct catalog *c, struct txn *t, const char *schema, con
     return diag_set(d, ERR_UNDEFINED_TABLE, "relation \"%s%s%s\" does not exist", schema != NULL ? schema : "", schema != NULL ? "." : "", name);
 }
 
+enum err catalog_table_nowait(struct catalog *c, struct txn *t, const char *schema, const char *name, enum ges_mode lock, struct table_def **ret,
+                              struct diag *d)
+{
+    return catalog_table(c, t, schema, name, lock, ret, d);
+}
+
 enum err catalog_table_by_oid(struct catalog *c, struct txn *t, oid_t oid, enum ges_mode lock, struct table_def **ret, struct diag *d)
 {
     for (uint32_t i = 0; i < c->ntables; i++)
