@@ -50,8 +50,8 @@ static enum err in_use(const char *dir, unsigned node, struct diag *d)
 }
 
 /*
- * Nobody runs, and nobody starts while the file is open: holds the lock that a node needs to claim its slot. Opened for writing, because
- * locks ask for that, but never written. *ret NULL: no node has ever started.
+ * Nobody runs, and nobody starts while the file is open: shares, with other checks, the lock that a node needs to claim its slot. *ret NULL:
+ * there is no file. Then no node has ever started; or it was removed, and a redo thread that is not closed shows where a node runs.
  */
 static enum err lock_out_nodes(const char *dir, struct rt_file **ret, struct diag *d)
 {
@@ -60,7 +60,7 @@ static enum err lock_out_nodes(const char *dir, struct rt_file **ret, struct dia
     *ret = NULL;
     if ((size_t)snprintf(path, sizeof path, "%s/control/voting", dir) >= sizeof path)
         return diag_set(d, ERR_CONFIG_FILE, "path of the data folder is too long");
-    enum err err = rt_open(path, RT_OPEN_WRITE, ret, d);
+    enum err err = rt_open(path, RT_OPEN_READ, ret, d);
     if (err == ERR_UNDEFINED_FILE)
         return ERR_OK;
     if (!err)
@@ -114,7 +114,26 @@ static void fini(struct check *c)
     control_free(c->control);
 }
 
-static enum err run(struct check *c, struct diag *d)
+/* What the check can do without, and nodes cannot, or not safely. */
+static enum err look_for_side_files(struct check *c, bool voting, struct diag *d)
+{
+    struct rt_file *f;
+    char path[1024];
+    if (!voting)
+        check__note(c, "%s/control/voting is missing: no node has ever been started, or the file was removed; the next node to start makes it", c->opt->dir);
+    if ((size_t)snprintf(path, sizeof path, "%s/control/secret", c->opt->dir) >= sizeof path)
+        return diag_set(d, ERR_CONFIG_FILE, "path of the data folder is too long");
+    const enum err err = rt_open(path, RT_OPEN_READ, &f, d);
+    if (err == ERR_OK)
+        rt_close(f);
+    else if (err == ERR_UNDEFINED_FILE)
+        check__note(c, "%s is missing: only nodes whose configuration names another secret_file can start", path);
+    else
+        check__note(c, "%s cannot be read by this user, which the check does not need: %s", path, d->message);
+    return ERR_OK;
+}
+
+static enum err run(struct check *c, bool voting, struct diag *d)
 {
     bool repaired = false;
     enum err err = control_read(c->opt->dir, &c->control, &repaired, d);
@@ -124,6 +143,9 @@ static enum err run(struct check *c, struct diag *d)
         return err;
     if (repaired)
         check__problem(c, "control file: one of the two copies in %s/control is missing or damaged (the other one is whole)", c->opt->dir);
+    err = look_for_side_files(c, voting, d);
+    if (err)
+        return err;
     err = files_open(c->opt->dir, true, &c->files, d);
     if (!err)
         err = check__undo(c, d);
@@ -150,7 +172,7 @@ enum err check_run(const struct check_options *opt, struct check_result *ret, st
     c->segment_by_id = u64map_new(256);
     c->excused = u64map_new(256);
     c->undo_cache = rt_alloc_aligned(UNDO_CACHE * BLOCK_SIZE);
-    err = run(c, d);
+    err = run(c, lock != NULL, d);
     fini(c);
     free(c);
     rt_close(lock);

@@ -187,8 +187,7 @@ enum err rt_truncate(struct rt_file *f, uint64_t len, struct diag *d)
 enum err rt_file_lock(struct rt_file *f, uint64_t byte, bool *ret_locked, struct diag *d)
 {
     rt__call();
-    const enum err err = check_writable(f, d);
-    return err != ERR_OK ? err : rt__ops()->file_lock(f, byte, ret_locked, d);
+    return rt__ops()->file_lock(f, byte, ret_locked, d);
 }
 
 enum err rt_mkdir(const char *path, struct diag *d)

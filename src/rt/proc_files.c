@@ -93,7 +93,8 @@ static int make_folder(const char *path)
 /* The lock belongs to the open file, so that two of one process exclude each other too. */
 static int lock_byte(int fd, uint64_t byte)
 {
-    struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (off_t)byte, .l_len = 1 };
+    const bool may_write = (fcntl(fd, F_GETFL) & O_ACCMODE) != O_RDONLY;
+    struct flock lock = { .l_type = may_write ? F_WRLCK : F_RDLCK, .l_whence = SEEK_SET, .l_start = (off_t)byte, .l_len = 1 };
     if (fcntl(fd, F_OFD_SETLK, &lock) == 0)
         return 1;
     return errno == EAGAIN || errno == EACCES ? 0 : -1;

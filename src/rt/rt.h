@@ -198,7 +198,10 @@ enum err rt_pwrite_durable(struct rt_file *f, const void *p, size_t len, uint64_
 enum err rt_file_size(struct rt_file *f, uint64_t *ret_bytes, struct diag *d) MAY_YIELD MUST_CHECK;
 enum err rt_allocate(struct rt_file *f, uint64_t offset, uint64_t len, struct diag *d) MAY_YIELD MUST_CHECK; /* zeroed space, extends */
 enum err rt_truncate(struct rt_file *f, uint64_t len, struct diag *d) MAY_YIELD MUST_CHECK;
-/* Advisory exclusive lock on a byte of the file, gone with the process (sim: with the host). false: somebody else holds it. */
+/*
+ * Advisory lock on a byte of the file, gone with the process (sim: with the host). false: somebody else holds it. It excludes all others where
+ * the file is open for writing; one that is open for reading alone shares it with its like.
+ */
 enum err rt_file_lock(struct rt_file *f, uint64_t byte, bool *ret_locked, struct diag *d) MAY_YIELD MUST_CHECK;
 enum err rt_mkdir(const char *path, struct diag *d) MAY_YIELD MUST_CHECK; /* existing is fine */
 enum err rt_rename(const char *from, const char *to, struct diag *d) MAY_YIELD MUST_CHECK; /* durable: syncs the folder */

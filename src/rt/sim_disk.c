@@ -572,11 +572,14 @@ enum err sim__file_lock(struct rt_file *f, uint64_t byte, bool *ret_locked, stru
     *ret_locked = true;
     LIST_FOREACH(l, &f->inode->locks) {
         const struct sim_lock *lock = LIST_ENTRY(l, struct sim_lock, link);
-        if (lock->byte == byte) {
-            *ret_locked = lock->by == f;
+        if (lock->byte != byte)
+            continue;
+        if (lock->by == f)
             return ERR_OK;
-        }
+        *ret_locked &= ((lock->by->common.flags | f->common.flags) & RT_OPEN_WRITE) == 0;
     }
+    if (!*ret_locked)
+        return ERR_OK;
     struct sim_lock *lock = xcalloc(1, sizeof(*lock));
     *lock = (struct sim_lock){ .byte = byte, .by = f };
     list_push_back(&f->inode->locks, &lock->link);

@@ -171,11 +171,11 @@ class Cluster:
         self.nodes[0].write_config()
         self.run_cli('cluster', 'create')
 
-    def run_cli(self, *args, node=0, status=0, timeout=120):
+    def run_cli(self, *args, node=0, status=0, timeout=120, user=None):
         """Its output."""
         self.nodes[node].write_config()
         p = subprocess.run([self.cli, '--config', self.nodes[node].config_path, *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                           stderr=subprocess.STDOUT, text=True, timeout=timeout)
+                           stderr=subprocess.STDOUT, text=True, timeout=timeout, user=user)
         must(p.returncode == status, 'rustydb-cli %s ends with %d:\n%s', ' '.join(args), p.returncode, p.stdout)
         return p.stdout
 

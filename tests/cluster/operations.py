@@ -36,6 +36,36 @@ def create_and_status(server, cli):
         c.check()
 
 
+def set_modes(top, folder, file):
+    for path, _, names in os.walk(top):
+        os.chmod(path, folder)
+        for name in names:
+            os.chmod(os.path.join(path, name), file)
+
+
+def check_reads_only(server, cli):
+    """The check needs no right to write; it refuses where a node runs, and names what is missing."""
+    user = 65534 if os.getuid() == 0 else None  # root may write everywhere
+    with Cluster(server, cli, nodes=1) as c:
+        c.create()
+        must('note: %s/control/voting is missing' % c.data in c.check(), 'the voting file is not missed')
+        c.nodes[0].start()
+        with c.nodes[0].connect() as k:
+            k.query('CREATE TABLE t (a int); INSERT INTO t VALUES (1)')
+        os.chmod(c.dir, 0o755)
+        set_modes(c.data, 0o555, 0o444)
+        in_use = c.run_cli('check', c.data, status=1, user=user)
+        must('is open' in in_use, 'check of an open database says: %s', in_use)
+        set_modes(c.data, 0o700, 0o600)
+        c.stop()
+        set_modes(c.data, 0o555, 0o444)
+        whole = c.run_cli('check', c.data, user=user)
+        must(whole.endswith('no problems\n') and 'control/' not in whole, 'check says: %s', whole)
+        set_modes(c.data, 0o700, 0o600)
+        os.unlink(os.path.join(c.data, 'control', 'secret'))
+        must('note: %s/control/secret is missing' % c.data in c.check(), 'the secret is not missed')
+
+
 def stop_through_sql(server, cli):
     """A node that is told to stop answers first, then ends its sessions."""
     with Cluster(server, cli, nodes=1) as c:
@@ -365,5 +395,5 @@ def everything_at_once(server, cli):
         c.check()
 
 
-TESTS = {f.__name__: f for f in (create_and_status, stop_through_sql, visible_at_once, blocks_travel_once, cancel_elsewhere, starting_up, signals, join_and_leave, all_stop_and_start, ddl_everywhere,
+TESTS = {f.__name__: f for f in (create_and_status, check_reads_only, stop_through_sql, visible_at_once, blocks_travel_once, cancel_elsewhere, starting_up, signals, join_and_leave, all_stop_and_start, ddl_everywhere,
                                  everything_at_once)}

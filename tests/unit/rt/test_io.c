@@ -87,6 +87,20 @@ static void files(void *arg)
 
     CHECK_OK(rt_open(in(dir, "a"), RT_OPEN_READ, &f, &d), &d);
     CHECK(rt_pwrite(f, "x", 1, 0, &d) == ERR_IO);
+    CHECK_OK(rt_open(in(dir, "a"), RT_OPEN_READ, &g, &d), &d);
+    CHECK_OK(rt_file_lock(f, 5, &locked, &d), &d);
+    CHECK(locked);
+    CHECK_OK(rt_file_lock(g, 5, &locked, &d), &d);
+    CHECK(locked); /* readers share it */
+    rt_close(g);
+    CHECK_OK(rt_open(in(dir, "a"), RT_OPEN_WRITE, &g, &d), &d);
+    CHECK_OK(rt_file_lock(g, 5, &locked, &d), &d);
+    CHECK(!locked);
+    CHECK_OK(rt_file_lock(g, 6, &locked, &d), &d);
+    CHECK(locked);
+    CHECK_OK(rt_file_lock(f, 6, &locked, &d), &d);
+    CHECK(!locked);
+    rt_close(g);
     rt_close(f);
 }
 
