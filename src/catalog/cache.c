@@ -948,6 +948,7 @@ enum err catalog_open(const struct catalog_options *opt, struct catalog **ret, s
     c->opt = *opt;
     list_init(&c->ddl_txns);
     list_init(&c->virtuals);
+    catalog__register_views(c);
     c->by_oid = u64map_new(256);
     c->by_name = u64map_new(256);
     c->generation = 1;

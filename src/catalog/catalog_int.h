@@ -108,4 +108,8 @@ enum err catalog__segment_create(struct catalog *c, struct txn *t, bool btree, s
 enum err catalog__segment_adopt(struct catalog *c, struct txn *t, struct seg seg, struct diag *d) MAY_YIELD MUST_CHECK;
 enum err catalog__segment_drop(struct catalog *c, struct txn *t, struct seg seg, struct diag *d) MAY_YIELD MUST_CHECK;
 
+/* ---- views whose rows never change (views.c) ---- */
+
+void catalog__register_views(struct catalog *c);
+
 #endif

@@ -64,7 +64,8 @@
     C(typnotnull, BOOL) C(typbasetype, OID) C(typtypmod, INT4) C(typndims, INT4) C(typcollation, OID) C(typdefault, TEXT)
 #define COLUMNS_pg_database(C) \
     C(oid, OID) C(datname, NAME) C(datdba, OID) C(encoding, INT4) C(datlocprovider, CHAR1) C(datistemplate, BOOL) C(datallowconn, BOOL) \
-    C(datconnlimit, INT4) C(dattablespace, OID) C(datcollate, TEXT) C(datctype, TEXT) C(datacl, TEXT)
+    C(datconnlimit, INT4) C(dattablespace, OID) C(datcollate, TEXT) C(datctype, TEXT) C(datacl, TEXT) \
+    C(daticulocale, TEXT) C(datcollversion, TEXT) C(datfrozenxid, INT8) C(datminmxid, INT8)
 #define COLUMNS_pg_authid(C) \
     C(oid, OID) C(rolname, NAME) C(rolsuper, BOOL) C(rolinherit, BOOL) C(rolcreaterole, BOOL) C(rolcreatedb, BOOL) C(rolcanlogin, BOOL) \
     C(rolreplication, BOOL) C(rolbypassrls, BOOL) C(rolconnlimit, INT4) C(rolpassword, TEXT) C(rolvaliduntil, TIMESTAMPTZ)

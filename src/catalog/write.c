@@ -570,6 +570,7 @@ static enum err insert_database(struct catalog *c, struct txn *t, struct arena *
     put_str(&r, pg_database_datlocprovider, "c");
     put_int(&r, pg_database_datallowconn, 1);
     put_int(&r, pg_database_datconnlimit, -1);
+    put_int(&r, pg_database_dattablespace, 1663); /* pg_default */
     put_str(&r, pg_database_datcollate, "C.UTF-8");
     put_str(&r, pg_database_datctype, "C.UTF-8");
     enum err err = row_insert(c, t, &r, d);

@@ -226,7 +226,8 @@ static enum err open_listener(struct instance *in, struct diag *d)
 static enum err open_engine(struct instance *in, struct diag *d)
 {
     const struct sql_options so = { .catalog = in->catalog, .ts = in->ts, .ges = in->ges, .space = in->space, .log = in->log, .database = "rustydb",
-                                    .node_name = in->opt.config->node_id, .node = in->node, .start_wall_us = rt_wall_us(), .tmp_dir = "/tmp",
+                                    .node_name = in->opt.config->node_id, .cluster_name = in->opt.config->cluster_name, .data_dir = in->dir,
+                                    .max_connections = (uint32_t)in->opt.config->max_connections, .node = in->node, .start_wall_us = rt_wall_us(), .tmp_dir = "/tmp",
                                     .checkpoint = sql_checkpoint, .checkpoint_arg = in, .stop_node = instance__stop_node, .stop_node_arg = in };
     return sql_engine_open(&so, &in->engine, d);
 }

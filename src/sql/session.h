@@ -30,6 +30,8 @@ struct sql_options {
     struct log *log;
     const char *database; /* "rustydb" */
     const char *node_name;
+    const char *cluster_name, *data_dir; /* for SHOW */
+    uint32_t max_connections;
     node_no node;
     uint64_t start_wall_us;
     const char *tmp_dir; /* local: spills */

@@ -598,6 +598,39 @@ def cancel_requests(port):
         must_equal(pg.error_of(c, 'SELECT pg_sleep(20)'), '57014', 'statement_timeout')
 
 
+def catalogue_views(port):
+    """What psql asks for \\l, and who is who."""
+    with pg.Connection(port) as c:
+        listed = c.query(r"""SELECT d.datname, pg_catalog.pg_get_userbyid(d.datdba), pg_catalog.pg_encoding_to_char(d.encoding), d.datcollate, d.datctype, d.daticulocale,
+            CASE d.datlocprovider WHEN 'c' THEN 'libc' WHEN 'i' THEN 'icu' END, pg_catalog.array_to_string(d.datacl, E'\n') FROM pg_catalog.pg_database d ORDER BY 1""")
+        must_equal(listed, [('rustydb', 'rustydb', 'UTF8', 'C.UTF-8', 'C.UTF-8', None, 'libc', None)], 'databases')
+        must_equal(c.query("SELECT rolname, rolsuper, rolcanlogin, rolconnlimit, rolvaliduntil, oid FROM pg_roles WHERE rolname !~ '^pg_'"),
+                   [('rustydb', 't', 't', '-1', None, '10')], 'roles')
+        must_equal(c.query('SELECT usename, usesuper FROM pg_user WHERE usesysid = 10'), [('rustydb', 't')], 'users')
+        must_equal(c.query('SELECT * FROM pg_auth_members'), [], 'members')
+        must_equal(c.query('SELECT d.datname, t.spcname FROM pg_database d JOIN pg_tablespace t ON t.oid = d.dattablespace'), [('rustydb', 'pg_default')], 'tablespaces')
+        for array, want in (('{}', ''), ('{a,b}', 'a|b'), ('{"a b",NULL,"x\\"y,}"}', 'a b|x"y,}'), ('{{1,2},{3,4}}', '1|2|3|4')):
+            must_equal(c.query("SELECT array_to_string('%s'::text, '|')" % array), [(want,)], array)
+        must_equal(c.query("SELECT array_to_string('{a,NULL}'::text, '|', '?'), array_to_string(NULL::text, '|')"), [('a|?', None)], 'nulls')
+
+
+def instance_settings(port):
+    with pg.Connection(port) as c:
+        must_equal(c.query('SHOW max_connections'), [('200',)], 'max_connections')
+        must_equal(c.query('SHOW cluster_name'), [('test',)], 'cluster_name')
+        must_equal(c.query('SHOW data_directory')[0][0][-3:], '/db', 'data_directory')
+        must_equal(c.query("SELECT current_setting('server_version_num')::int / 10000"), [('15',)], 'version')
+        try:
+            c.query('SET max_connections = 5')
+            raise harness.Failed('max_connections can be set')
+        except pg.Error as e:
+            must_equal(e.sqlstate, '55P02', 'a change of it')
+    with pg.Connection(port, settings={'lock_timeout': '1500'}) as c:
+        must_equal(c.query('SHOW lock_timeout'), [('1500ms',)], 'lock_timeout from the start-up packet')
+        c.query('SET lock_timeout = 0; RESET lock_timeout')
+        must_equal(c.query('SHOW lock_timeout'), [('1500ms',)], 'reset')
+
+
 def large_results_and_texts(port):
     with Client(port) as c:
         must_equal(len(c.query('SELECT g, repeat(\'x\', 1000) FROM generate_series(1, 20000) g')), 20000, '20 MB of rows')
@@ -625,7 +658,7 @@ def many_connections(port):
 TESTS = [
     startup_reports, startup_options, startup_refusals, newer_minor_protocol, ssl_and_gss_requests, garbage, inferred_parameter_types, described_columns,
     integer_parameters_and_indexes, binary_values, portals_with_row_limits, pipelines, statement_names, execute_of_a_prepared_statement,
-    time_zones_of_a_session, transaction_status, error_fields, copy_paths,
+    time_zones_of_a_session, transaction_status, error_fields, copy_paths, catalogue_views, instance_settings,
     cancel_requests, large_results_and_texts, many_connections,
 ]
 

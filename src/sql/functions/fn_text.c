@@ -588,6 +588,63 @@ NULL_KERNEL(quote_nullable)
     return err ? err : quote(c, t.s, '\'', r);
 }
 
+/* ---- arrays as text ---------------------------------------------------- */
+
+/* The element of an array's text at *pos, where braces and commas have been passed over; leaves *pos behind it. Unquoted NULL is null. */
+static bool array_element(struct str s, size_t *pos, struct buf *b, bool *ret_null)
+{
+    const char *p = s.p;
+    while (*pos < s.len && strchr("{}, ", p[*pos]))
+        ++*pos;
+    if (*pos >= s.len)
+        return false;
+    const bool quoted = p[*pos] == '"';
+    buf_reset(b);
+    for (*pos += quoted; *pos < s.len && (quoted ? p[*pos] != '"' : !strchr(",}", p[*pos])); ++*pos) {
+        *pos += p[*pos] == '\\' && *pos + 1 < s.len;
+        buf_put_u8(b, (uint8_t)p[*pos]);
+    }
+    *pos += quoted;
+    *ret_null = !quoted && b->len == 4 && strncasecmp((const char *)b->p, "null", 4) == 0;
+    return true;
+}
+
+/* nulls_as NULL: they are left out. */
+static enum err join_array(struct func_ctx *c, struct str array, struct str between, const struct str *nulls_as, union datum *r)
+{
+    struct buf all, element;
+    size_t pos = 0;
+    bool null, first = true;
+    buf_init(&all);
+    buf_init(&element);
+    while (array_element(array, &pos, &element, &null)) {
+        if (null && !nulls_as)
+            continue;
+        if (!first)
+            buf_put(&all, between.p, between.len);
+        first = false;
+        if (null)
+            buf_put(&all, nulls_as->p, nulls_as->len);
+        else
+            buf_put(&all, element.p, element.len);
+        if (all.len > TEXT_BYTES_MAX)
+            break;
+    }
+    const enum err err = all.len > TEXT_BYTES_MAX ? too_large(c) : kernel_str(c, all.p, all.len, r);
+    buf_fini(&all);
+    buf_fini(&element);
+    return err;
+}
+
+/* Arrays have no type of their own yet: the catalogue's come as their text, "{a,b}". */
+ROW_KERNEL(array_to_string, 2) { return join_array(c, a[0].s, a[1].s, NULL, r); }
+
+NULL_KERNEL(array_to_string_null)
+{
+    *null = nulls[0] || nulls[1];
+    return *null ? ERR_OK : join_array(c, a[0].s, a[1].s, nulls[2] ? NULL : &a[2].s, r);
+}
+
 /* Words of the grammar that are no plain names. */
 static const char *const reserved[] = {
     "all", "analyse", "analyze", "and", "any", "array", "as", "asc", "asymmetric", "authorization", "between", "bigint", "binary",

@@ -19,6 +19,8 @@
     X(1601, "acos", FLOAT8, true, IMMUTABLE, FLAG_NONE, float8_acos, 1, TYPE_FLOAT8) \
     X(1620, "ascii", INT4, true, IMMUTABLE, FLAG_NONE, ascii, 1, TYPE_TEXT) \
     X(1600, "asin", FLOAT8, true, IMMUTABLE, FLAG_NONE, float8_asin, 1, TYPE_FLOAT8) \
+    X(395, "array_to_string", TEXT, true, STABLE, FLAG_NONE, array_to_string, 2, TYPE_TEXT, TYPE_TEXT) \
+    X(384, "array_to_string", TEXT, false, STABLE, FLAG_NONE, array_to_string_null, 3, TYPE_TEXT, TYPE_TEXT, TYPE_TEXT) \
     X(1602, "atan", FLOAT8, true, IMMUTABLE, FLAG_NONE, float8_atan, 1, TYPE_FLOAT8) \
     X(1603, "atan2", FLOAT8, true, IMMUTABLE, FLAG_NONE, float8_atan2, 2, TYPE_FLOAT8, TYPE_FLOAT8) \
     X(1811, "bit_length", INT4, true, IMMUTABLE, FLAG_NONE, bit_length, 1, TYPE_TEXT) \

@@ -3,6 +3,7 @@
  */
 #include "sql/lib/session_int.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
 
@@ -188,11 +189,30 @@ void session__settings_end(struct session *s, uint32_t keep, bool committed)
     }
 }
 
+/* What this instance is like; NULL: as the table says. */
+static char *value_of_instance(const struct sql_options *o, enum setting_id id)
+{
+    char number[16];
+    switch (id) {
+    case SETTING_cluster_name:
+        return xstrdup(o->cluster_name);
+    case SETTING_data_directory:
+        return xstrdup(o->data_dir);
+    case SETTING_max_connections:
+        snprintf(number, sizeof number, "%u", o->max_connections);
+        return xstrdup(number);
+    default:
+        return NULL;
+    }
+}
+
 void session__settings_init(struct session *s)
 {
     s->zone_arena = arena_new("time zones", 0);
     for (int i = 0; i < SETTINGS_N; i++) {
-        s->value[i] = xstrdup(setting_table[i].dflt);
+        s->value[i] = value_of_instance(&s->engine->opt, (enum setting_id)i);
+        if (!s->value[i])
+            s->value[i] = xstrdup(setting_table[i].dflt);
         follow(s, (enum setting_id)i);
     }
 }

@@ -165,7 +165,7 @@ enum err setting_check(enum setting_id id, const char *value, struct arena *aren
     enum err err = ERR_OK;
     *ret = value;
     if (s->flags & SET_READ_ONLY)
-        return diag_set(d, ERR_CANT_CHANGE_PARAM, "parameter \"%s\" cannot be changed", s->name);
+        return diag_set(d, ERR_CANT_CHANGE_PARAM, "parameter \"%s\" cannot be changed%s", s->name, s->flags & SET_RESTART ? " without restarting the server" : "");
     if (id == SETTING_datestyle)
         return check_datestyle(value, arena, ret, d);
     if (id == SETTING_client_encoding)

@@ -17,6 +17,7 @@ enum {
     SET_FIXED = 16, /* only its default is supported: 0A000 */
     SET_LIST = 32, /* several values, joined with ", " */
     SET_NAMES = 64, /* they are names: quoted where they need it */
+    SET_RESTART = 128, /* with SET_READ_ONLY: the configuration file has it */
 };
 
 /*
@@ -27,12 +28,17 @@ enum {
 #define SETTINGS(X) \
     X(application_name,        "application_name",                    STRING, "",              0, 0,         NULL,            SET_REPORT, "Sets the application name to be reported in statistics and logs.") \
     X(backslash_quote,         "backslash_quote",                     STRING, "safe_encoding", 0, 0,         NULL,            0, "Sets whether \"\\'\" is allowed in string literals.") \
+    X(block_size,              "block_size",                          INT,    "8192",          0, 0,         NULL,            SET_READ_ONLY, "Shows the size of a disk block.") \
     X(bytea_output,            "bytea_output",                        ENUM,   "hex",           0, 0,         "hex,escape",    0, "Sets the output format for bytea.") \
     X(check_function_bodies,   "check_function_bodies",               BOOL,   "on",            0, 0,         NULL,            0, "Check routine bodies during CREATE FUNCTION and CREATE PROCEDURE.") \
     X(client_encoding,         "client_encoding",                     STRING, "UTF8",          0, 0,         NULL,            SET_REPORT, "Sets the client's character set encoding.") \
     X(client_min_messages,     "client_min_messages",                 ENUM,   "notice",        0, 0,         "debug5,debug4,debug3,debug2,debug1,debug,log,info,notice,warning,error", 0, "Sets the message levels that are sent to the client.") \
+    X(cluster_name,            "cluster_name",                        STRING, "",              0, 0,         NULL,            SET_READ_ONLY | SET_RESTART, "Sets the name of the cluster, which is included in the process title.") \
+    X(data_checksums,          "data_checksums",                      BOOL,   "on",            0, 0,         NULL,            SET_READ_ONLY, "Shows whether data checksums are turned on for this cluster.") \
+    X(data_directory,          "data_directory",                      STRING, "",              0, 0,         NULL,            SET_READ_ONLY | SET_RESTART, "Sets the server's data directory.") \
     X(datestyle,               "DateStyle",                           STRING, "ISO, MDY",      0, 0,         NULL,            SET_REPORT | SET_LIST, "Sets the display format for date and time values.") \
     X(deadlock_timeout,        "deadlock_timeout",                    INT,    "1000",          1, INT32_MAX, NULL,            SET_READ_ONLY | SET_MS, "Sets the time to wait on a lock before checking for deadlock.") \
+    X(debug_assertions,        "debug_assertions",                    BOOL,   "off",           0, 0,         NULL,            SET_READ_ONLY, "Shows whether the running server has assertion checks enabled.") \
     X(default_table_access_method, "default_table_access_method",     STRING, "heap",          0, 0,         NULL,            SET_FIXED, "Sets the default table access method for new tables.") \
     X(default_tablespace,      "default_tablespace",                  STRING, "",              0, 0,         NULL,            SET_FIXED, "Sets the default tablespace to create tables and indexes in.") \
     X(default_transaction_deferrable, "default_transaction_deferrable", BOOL, "off",           0, 0,         NULL,            0, "Sets the default deferrable status of new transactions.") \
@@ -50,6 +56,7 @@ enum {
     X(integer_datetimes,       "integer_datetimes",                   BOOL,   "on",            0, 0,         NULL,            SET_REPORT | SET_READ_ONLY, "Shows whether datetimes are integer based.") \
     X(intervalstyle,           "IntervalStyle",                       ENUM,   "postgres",      0, 0,         "postgres,postgres_verbose,sql_standard,iso_8601", SET_REPORT, "Sets the display format for interval values.") \
     X(is_superuser,            "is_superuser",                        BOOL,   "on",            0, 0,         NULL,            SET_REPORT | SET_READ_ONLY, "Shows whether the current user is a superuser.") \
+    X(jit,                     "jit",                                 BOOL,   "off",           0, 0,         NULL,            SET_FIXED, "Allow JIT compilation.") \
     X(lc_collate,              "lc_collate",                          STRING, "C.UTF-8",       0, 0,         NULL,            SET_READ_ONLY, "Shows the collation order locale.") \
     X(lc_ctype,                "lc_ctype",                            STRING, "C.UTF-8",       0, 0,         NULL,            SET_READ_ONLY, "Shows the character classification and case conversion locale.") \
     X(lc_messages,             "lc_messages",                         STRING, "C.UTF-8",       0, 0,         NULL,            SET_FIXED, "Sets the language in which messages are displayed.") \
@@ -57,7 +64,10 @@ enum {
     X(lc_numeric,              "lc_numeric",                          STRING, "C.UTF-8",       0, 0,         NULL,            0, "Sets the locale for formatting numbers.") \
     X(lc_time,                 "lc_time",                             STRING, "C.UTF-8",       0, 0,         NULL,            0, "Sets the locale for formatting date and time values.") \
     X(lock_timeout,            "lock_timeout",                        INT,    "0",             0, INT32_MAX, NULL,            SET_MS, "Sets the maximum allowed duration of any wait for a lock.") \
+    X(max_connections,         "max_connections",                     INT,    "200",           0, 0,         NULL,            SET_READ_ONLY | SET_RESTART, "Sets the maximum number of concurrent connections.") \
     X(max_identifier_length,   "max_identifier_length",               INT,    "63",            0, 0,         NULL,            SET_READ_ONLY, "Shows the maximum identifier length.") \
+    X(max_index_keys,          "max_index_keys",                      INT,    "32",            0, 0,         NULL,            SET_READ_ONLY, "Shows the maximum number of index keys.") \
+    X(max_prepared_transactions, "max_prepared_transactions",         INT,    "0",             0, 0,         NULL,            SET_READ_ONLY | SET_RESTART, "Sets the maximum number of simultaneously prepared transactions.") \
     X(parallel_degree,         "parallel_degree",                     INT,    "1",             1, 1,         NULL,            0, "Degree of parallelism of this session's queries; this version runs them on one worker.") \
     X(random_page_cost,        "random_page_cost",                    REAL,   "4",             0, INT32_MAX, NULL,            0, "Sets the planner's estimate of the cost of a nonsequentially fetched disk page.") \
     X(row_security,            "row_security",                        BOOL,   "on",            0, 0,         NULL,            0, "Enable row security.") \
@@ -67,6 +77,7 @@ enum {
     X(server_version,          "server_version",                      STRING, "15.8 (RustyDB RAC 0.1)", 0, 0, NULL,           SET_REPORT | SET_READ_ONLY, "Shows the server version.") \
     X(server_version_num,      "server_version_num",                  INT,    "150008",        0, 0,         NULL,            SET_READ_ONLY, "Shows the server version as an integer.") \
     X(session_authorization,   "session_authorization",               STRING, "rustydb",       0, 0,         NULL,            SET_REPORT | SET_FIXED, "Sets the session user name.") \
+    X(ssl,                     "ssl",                                 BOOL,   "off",           0, 0,         NULL,            SET_READ_ONLY, "Enables SSL connections.") \
     X(standard_conforming_strings, "standard_conforming_strings",     BOOL,   "on",            0, 0,         NULL,            SET_REPORT | SET_FIXED, "Causes '...' strings to treat backslashes literally.") \
     X(statement_timeout,       "statement_timeout",                   INT,    "0",             0, INT32_MAX, NULL,            SET_MS, "Sets the maximum allowed duration of any statement.") \
     X(synchronize_seqscans,    "synchronize_seqscans",                BOOL,   "on",            0, 0,         NULL,            0, "Enable synchronized sequential scans.") \
