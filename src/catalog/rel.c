@@ -215,7 +215,7 @@ static int by_key(const void *a, const void *b)
 
 static enum err insert_entries(struct catalog *c, struct txn *t, const struct table_def *def, const struct index_def *ix,
                                const union datum *const *v, const bool *const *null, const struct rowid *rowid, uint32_t n, struct arena *arena,
-                               struct diag *d)
+                               uint32_t *ret_failed, struct diag *d)
 {
     struct pending_key *p = ARENA_ARRAY(arena, struct pending_key, n);
     struct buf key;
@@ -231,6 +231,8 @@ static enum err insert_entries(struct catalog *c, struct txn *t, const struct ta
     enum err err = ERR_OK;
     for (uint32_t i = 0; i < n && !err; i++) {
         err = insert_entry(c, t, def, ix, v[p[i].row], null[p[i].row], rowid[p[i].row], d);
+        if (err)
+            *ret_failed = p[i].row;
         rt_yield_if_due();
     }
     return err;
@@ -248,7 +250,7 @@ static void drop_formed(struct catalog *c, const struct table_def *def, const ui
 }
 
 enum err rel_insert_many(struct catalog *c, struct txn *t, const struct table_def *def, const union datum *const *v, const bool *const *null,
-                         uint32_t n, struct arena *arena, struct diag *d)
+                         uint32_t n, struct arena *arena, uint32_t *ret_failed, struct diag *d)
 {
     const uint8_t **body = ARENA_ARRAY(arena, const uint8_t *, n);
     uint32_t *len = ARENA_ARRAY(arena, uint32_t, n);
@@ -262,7 +264,7 @@ enum err rel_insert_many(struct catalog *c, struct txn *t, const struct table_de
     if (!err)
         err = heap_insert_many(c->opt.access, t, def->seg, def->layout, body, len, n, rowid, d);
     for (uint16_t i = 0; i < def->nindexes && !err; i++)
-        err = insert_entries(c, t, def, &def->index[i], v, null, rowid, n, arena, d);
+        err = insert_entries(c, t, def, &def->index[i], v, null, rowid, n, arena, ret_failed, d);
     return err;
 }
 

@@ -16,9 +16,9 @@ void rel_failing_row(const struct table_def *def, const union datum *v, const bo
 /* Heap row and entries in all indexes. v and null have one value a column (def->ncols). 23505 names the key. */
 enum err rel_insert(struct catalog *c, struct txn *t, const struct table_def *def, const union datum *v, const bool *null, struct arena *arena,
                     struct rowid *ret, struct diag *d) MAY_YIELD MUST_CHECK;
-/* Many rows: v[r][col]. Fills blocks; then the indexes, in key order. */
+/* Many rows: v[r][col]. Fills blocks; then the indexes, in key order. *ret_failed: the row that an error is about, where it is about one. */
 enum err rel_insert_many(struct catalog *c, struct txn *t, const struct table_def *def, const union datum *const *v, const bool *const *null,
-                         uint32_t n, struct arena *arena, struct diag *d) MAY_YIELD MUST_CHECK;
+                         uint32_t n, struct arena *arena, uint32_t *ret_failed, struct diag *d) MAY_YIELD MUST_CHECK;
 
 /*
  * Changes the row that the caller has seen as old values; `w` as for heap_update(). When it is done, entries of changed keys are added and the

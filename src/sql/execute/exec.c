@@ -215,6 +215,7 @@ static struct exec *exec_new(const struct exec_env *env, const struct plan *plan
 {
     struct exec *e = ARENA_NEW(arena, struct exec);
     e->plan = plan;
+    e->failed_row = UINT32_MAX;
     e->env = *env;
     e->func = env->func;
     e->func.types.arena = arena;
@@ -331,6 +332,11 @@ enum err exec_next(struct exec *e, uint32_t max_rows, struct result_batch *ret, 
 uint64_t exec_rows(const struct exec *e)
 {
     return e->rows;
+}
+
+uint32_t exec_failed_row(const struct exec *e)
+{
+    return e->failed_row;
 }
 
 void exec_end(struct exec *e)

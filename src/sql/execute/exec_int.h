@@ -83,6 +83,7 @@ struct exec {
     struct parts parts; /* of the result */
     uint16_t *identity;
     uint64_t rows;
+    uint32_t failed_row; /* exec_failed_row() */
     bool started, ended;
 };
 

@@ -40,6 +40,8 @@ enum err exec_start(const struct exec_env *env, const struct plan *plan, struct 
 enum err exec_next(struct exec *e, uint32_t max_rows, struct result_batch *ret, struct diag *d) MAY_YIELD MUST_CHECK;
 /* Rows inserted, changed or deleted so far (SELECT: rows returned). */
 uint64_t exec_rows(const struct exec *e);
+/* An error is about this row of those that source() gave last, counted from 0; UINT32_MAX: about none of them. */
+uint32_t exec_failed_row(const struct exec *e);
 void exec_end(struct exec *e) MAY_YIELD; /* accepts NULL */
 
 /* One expression without input rows: EXECUTE's arguments, column defaults of ALTER TABLE. */

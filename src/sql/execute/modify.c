@@ -366,15 +366,20 @@ static enum err check_rows(struct insert *s, const struct batch *b, const struct
     const struct plan_node *p = s->n.plan;
     const struct xctx c = { s->n.e, s->n.arena, { b->col } };
     enum err err = ERR_OK;
-    for (uint32_t k = 0; k < b->sel.n && !err; k++)
+    for (uint32_t k = 0; k < b->sel.n && !err; k++) {
         err = rel_check_not_null(s->def, rows->v[k], rows->null[k], d);
+        if (err)
+            s->n.e->failed_row = k;
+    }
     for (uint16_t i = 0; i < p->modify.nchecks && !err; i++) {
         const struct vec *v;
         err = exec__xp_eval(&c, s->check[i], &b->sel, &v);
         for (uint32_t k = 0; k < b->sel.n && !err; k++) {
             const uint32_t at = vec_row(v, sel_row(&b->sel, k));
-            if (!v->null[at] && !v->v[at].i)
-                err = exec__check_violated(s->def, p->modify.check[i].name, rows->v[k], rows->null[k], d);
+            if (v->null[at] || v->v[at].i)
+                continue;
+            err = exec__check_violated(s->def, p->modify.check[i].name, rows->v[k], rows->null[k], d);
+            s->n.e->failed_row = k;
         }
     }
     return err;
@@ -392,7 +397,9 @@ static enum err insert_batch(struct insert *s, const struct batch *b, struct dia
     if (b->sel.n == 1)
         err = rel_insert(e->env.catalog, e->env.txn, s->def, rows.v[0], rows.null[0], s->work, &rowid, d);
     else
-        err = rel_insert_many(e->env.catalog, e->env.txn, s->def, (const union datum *const *)rows.v, (const bool *const *)rows.null, b->sel.n, s->work, d);
+        err = rel_insert_many(e->env.catalog, e->env.txn, s->def, (const union datum *const *)rows.v, (const bool *const *)rows.null, b->sel.n, s->work, &e->failed_row, d);
+    if (err && b->sel.n == 1)
+        e->failed_row = 0;
     if (!err && s->n.plan->modify.counts)
         e->rows += b->sel.n;
     return err;

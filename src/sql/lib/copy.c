@@ -24,6 +24,16 @@ struct copy_in {
     uint64_t line_no;
     struct buf field;
     const struct type **type;
+    bool marker; /* text: the line ended with the marker of the end */
+    struct given_line *given; /* of the rows that were given out last, for errors that come later */
+};
+
+#define SHOWN_BYTES 100u /* of a line or a value, in a context */
+
+struct given_line {
+    uint64_t no;
+    uint32_t len; /* whole */
+    char start[SHOWN_BYTES + 4]; /* no more of it is shown; a character more, to see where one begins */
 };
 
 /* The next piece; false at the end of the data. */
@@ -39,12 +49,44 @@ static enum err next_chunk(struct copy_in *in, bool *ret_more)
     return err;
 }
 
+/* How much of it is shown: whole characters. */
+static int shown(const char *p, size_t len)
+{
+    size_t n = MIN(len, (size_t)SHOWN_BYTES);
+    while (n < len && n > 0 && ((uint8_t)p[n] & 0xc0) == 0x80)
+        n--;
+    return (int)n;
+}
+
+static void line_context(struct copy_in *in, uint64_t no, const char *p, size_t len)
+{
+    diag_context(in->d, "COPY %s, line %" PRIu64 ": \"%.*s%s\"", in->copy->tree->rel[0].def->name, no, shown(p, len), p, len > SHOWN_BYTES ? "..." : "");
+}
+
 static enum err in_error(struct copy_in *in, enum err err)
 {
     if (!*in->d->context)
-        diag_context(in->d, "COPY %s, line %" PRIu64 ": \"%.*s\"", in->copy->tree->rel[0].def->name, in->line_no, (int)MIN(in->line.len, (size_t)100),
-                     in->line.p ? (const char *)in->line.p : "");
+        line_context(in, in->line_no, in->line.p ? (const char *)in->line.p : "", in->line.len);
     return err;
+}
+
+static void give_line(struct copy_in *in, uint32_t row)
+{
+    struct given_line *g = &in->given[row];
+    g->no = in->line_no;
+    g->len = (uint32_t)in->line.len;
+    if (in->line.len > 0)
+        memcpy(g->start, in->line.p, MIN(in->line.len, sizeof g->start));
+}
+
+/* The row was given out, and refused: a key that exists is told without the line, as by PostgreSQL, which has forgotten it then. */
+static void row_context(struct copy_in *in, uint32_t row, enum err err)
+{
+    const struct given_line *g = &in->given[row];
+    if (err == ERR_UNIQUE)
+        diag_context(in->d, "COPY %s, line %" PRIu64, in->copy->tree->rel[0].def->name, g->no);
+    else
+        line_context(in, g->no, g->start, g->len);
 }
 
 /* CSV: a quote opens or closes; an escaped quote does both, which comes to the same. */
@@ -71,6 +113,25 @@ static bool ends_escaped(const struct buf *line)
     return n % 2 == 1;
 }
 
+/* Text: a marker "\." that is not escaped ends the data, at the end of a line; what is before it counts. Anywhere else it is an error. */
+static enum err cut_marker(struct copy_in *in)
+{
+    uint8_t *p = in->line.p, *end = p + in->line.len;
+    for (; p < end && (p = memchr(p, '\\', (size_t)(end - p))) != NULL; p += 2) {
+        if (p + 1 == end || p[1] != '.')
+            continue;
+        in->marker = p + 2 == end;
+        if (in->marker) {
+            in->line.len -= 2;
+            return ERR_OK;
+        }
+        const enum err err = diag_set(in->d, ERR_BAD_COPY_FORMAT, "end-of-copy marker corrupt");
+        diag_context(in->d, "COPY %s, line %" PRIu64, in->copy->tree->rel[0].def->name, in->line_no);
+        return err;
+    }
+    return ERR_OK;
+}
+
 /* Reads one line into in->line; *ret_got false at the end. A newline within CSV quotes belongs to the line. */
 static enum err read_line(struct copy_in *in, bool *ret_got)
 {
@@ -86,7 +147,9 @@ static enum err read_line(struct copy_in *in, bool *ret_got)
                 return err;
             if (!more) {
                 *ret_got = in->line.len > 0;
-                return in->quoted_open ? in_error(in, diag_set(in->d, ERR_BAD_COPY_FORMAT, "unterminated CSV quoted field")) : ERR_OK;
+                if (in->quoted_open)
+                    return in_error(in, diag_set(in->d, ERR_BAD_COPY_FORMAT, "unterminated CSV quoted field"));
+                return csv || in->line.len == 0 ? ERR_OK : cut_marker(in);
             }
         }
         const uint8_t *from = in->chunk + in->chunk_pos;
@@ -113,7 +176,7 @@ static enum err read_line(struct copy_in *in, bool *ret_got)
         if (in->line.len > 0 && in->line.p[in->line.len - 1] == '\r')
             in->line.len--;
         *ret_got = true;
-        return ERR_OK;
+        return csv || in->line.len == 0 ? ERR_OK : cut_marker(in);
     }
 }
 
@@ -220,8 +283,8 @@ static enum err one_field(struct copy_in *in, uint16_t i, bool is_null, struct v
     if (!err)
         err = in->type[i]->in(&ctx, text, in->field.len, in->copy->col[i].typmod, &col[i].v[row], in->d);
     if (err)
-        diag_context(in->d, "COPY %s, line %" PRIu64 ", column %s: \"%.100s\"", in->copy->tree->rel[0].def->name, in->line_no,
-                     in->copy->col[i].name, text);
+        diag_context(in->d, "COPY %s, line %" PRIu64 ", column %s: \"%.*s%s\"", in->copy->tree->rel[0].def->name, in->line_no,
+                     in->copy->col[i].name, shown(text, in->field.len), text, in->field.len > SHOWN_BYTES ? "..." : "");
     return err;
 }
 
@@ -244,7 +307,21 @@ static enum err one_row(struct copy_in *in, struct vec *col, uint32_t row, struc
     return ERR_OK;
 }
 
-static bool is_end_marker(const struct copy_in *in) { return in->line.len == 2 && memcmp(in->line.p, "\\.", 2) == 0; }
+/* The line is the marker alone. */
+static bool is_end_marker(const struct copy_in *in)
+{
+    return in->marker ? in->line.len == 0 : in->copy->format == COPY_CSV && in->line.len == 2 && memcmp(in->line.p, "\\.", 2) == 0;
+}
+
+/* What follows the marker is read and dropped, as the protocol wants. */
+static enum err drop_rest(struct copy_in *in)
+{
+    enum err err = ERR_OK;
+    for (bool more = true; more && !err;)
+        err = next_chunk(in, &more);
+    in->chunk_len = in->chunk_pos = 0;
+    return err;
+}
 
 /* NODE_SOURCE asks for the next rows. */
 static enum err source(void *arg, struct vec *col, uint32_t ncols, struct arena *arena, uint32_t *ret_n, struct diag *d)
@@ -253,6 +330,9 @@ static enum err source(void *arg, struct vec *col, uint32_t ncols, struct arena 
     in->d = d;
     uint32_t n = 0;
     size_t bytes = 0;
+    *ret_n = 0;
+    if (in->marker) /* on the header's line, or met before */
+        return drop_rest(in);
     while (n < VEC_ROWS && bytes < (4u << 20)) {
         bool got;
         enum err err = read_line(in, &got);
@@ -260,19 +340,19 @@ static enum err source(void *arg, struct vec *col, uint32_t ncols, struct arena 
             return err;
         if (!got)
             break;
-        if (is_end_marker(in)) { /* what follows is read and dropped, as the protocol wants */
-            for (bool more = true; more && !err;)
-                err = next_chunk(in, &more);
-            if (err)
-                return err;
-            in->chunk_len = in->chunk_pos = 0;
-            break;
+        const bool ends = in->marker || is_end_marker(in);
+        if (!is_end_marker(in)) {
+            give_line(in, n);
+            err = one_row(in, col, n, arena);
+            n++;
         }
-        err = one_row(in, col, n, arena);
+        if (!err && ends)
+            err = drop_rest(in);
         if (err)
             return err;
+        if (ends)
+            break;
         bytes += in->line.len;
-        n++;
         rt_yield_if_due();
     }
     *ret_n = n;
@@ -328,6 +408,7 @@ static enum err copy_from(struct session *s, const struct copy *copy, struct pla
     buf_init(&in.line);
     buf_init(&in.field);
     in.type = ARENA_ARRAY(s->arena, const struct type *, copy->ncols + 1);
+    in.given = ARENA_ARRAY(s->arena, struct given_line, VEC_ROWS);
     for (uint16_t i = 0; i < copy->ncols; i++)
         in.type[i] = type_by_oid(copy->col[i].type);
     err = s->client->copy_in_begin(s->client->arg, copy->ncols, false, d);
@@ -341,6 +422,8 @@ static enum err copy_from(struct session *s, const struct copy *copy, struct pla
         err = exec_start(&env, plan, s->arena, &e, d);
     for (struct result_batch b = { .sel.n = 1 }; !err && b.sel.n > 0;)
         err = exec_next(e, 0, &b, d);
+    if (err && e && !*d->context && exec_failed_row(e) != UINT32_MAX)
+        row_context(&in, exec_failed_row(e), err);
     if (!err)
         err = txn_snapshot_check(s->engine->opt.ts, snapshot, d);
     if (!err)

@@ -148,3 +148,47 @@ b,a
 \.
 select count(*) from cph;
 drop table cph;
+create table cpc (a int primary key, b int not null, c text check (length(c) < 5), d varchar(3));
+copy cpc from stdin;
+1	1	a	a
+2	\N	b	b
+\.
+copy cpc from stdin;
+1	1	a	a
+2	2	toolong	b
+3	3	c	c
+\.
+copy cpc from stdin;
+1	1	a	a
+2	2	b	toolong
+\.
+copy cpc from stdin;
+1	1	a\.b	a
+\.
+copy cpc from stdin;
+1	1	a\\.b	a
+2	1	\\	a\.
+\.
+copy cpc (a, c) from stdin;
+7	a
+\.
+copy cpc from stdin csv;
+8,1,a,"a
+b"
+8,1,b,c
+\.
+copy cpc from stdin csv;
+9,1,a\.b,a
+9,1,c,d
+\.
+copy cpc from stdin;
+5	1	aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa	b
+\.
+copy cpc from stdin;
+6	1	äöüäöüäöüäöüäöüäöüäöüäöüäöüäöüäöüäöüäöüäöüäöüäöüäöüäöüäöüäöüäöü	b
+\.
+copy cpc from stdin;
+aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa	1	a	b
+\.
+table cpc order by a;
+drop table cpc;
