@@ -1,6 +1,8 @@
 #include "sql/analyse/analyse_int.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
 
 #define INDEX_COLUMNS_MAX 32
 
@@ -813,29 +815,69 @@ static void create_sequence(struct an *an, struct ddl *d, const struct ast_seque
 
 /* ---- VACUUM, ANALYZE, LOCK ------------------------------------------------------------------------ */
 
-static bool option_on(const struct ast_option *o)
+static bool option_on(struct an *an, const struct ast_option *o)
 {
-    return o->value == NULL || (strcmp(o->value, "false") != 0 && strcmp(o->value, "off") != 0 && strcmp(o->value, "0") != 0);
+    static const char *const on[] = { "true", "on", "1" }, *const off[] = { "false", "off", "0" };
+    if (o->value == NULL)
+        return true;
+    for (size_t i = 0; i < ARRAY_LEN(on); i++)
+        if (strcasecmp(o->value, on[i]) == 0 || strcasecmp(o->value, off[i]) == 0)
+            return strcasecmp(o->value, on[i]) == 0;
+    an__fail(an, ERR_SYNTAX, -1, "%s requires a Boolean value", o->name);
+}
+
+#define VACUUM_WORKERS_MAX 1024
+
+/* Nothing runs in parallel here, but what PostgreSQL refuses is wrong. */
+static int64_t vacuum_workers(struct an *an, const struct ast_option *o)
+{
+    char *end;
+    if (o->value == NULL)
+        an__fail(an, ERR_SYNTAX, o->location, "parallel option requires a value between 0 and %d", VACUUM_WORKERS_MAX);
+    const int64_t n = strtoll(o->value, &end, 10);
+    if (end == o->value || *end)
+        an__fail(an, ERR_SYNTAX, -1, "parallel requires an integer value");
+    if (n < 0 || n > VACUUM_WORKERS_MAX)
+        an__fail(an, ERR_SYNTAX, o->location, "parallel workers for vacuum must be between 0 and %d", VACUUM_WORKERS_MAX);
+    return n;
 }
 
 static void vacuum_options(struct an *an, struct ddl *d, const struct ast_vacuum *s)
 {
-    static const char *const accepted[] = { "freeze", "disable_page_skipping", "skip_locked", "index_cleanup", "truncate", "process_toast", "parallel" };
+    bool skip_pages = true, toast = true;
+    int64_t workers = 0;
     for (uint32_t i = 0; i < s->options.n; i++) {
         const struct ast_option *o = &s->options.v[i];
-        bool known = false;
-        if (strcmp(o->name, "analyze") == 0)
-            d->vacuum.analyze = option_on(o);
-        else if (strcmp(o->name, "verbose") == 0)
-            d->vacuum.verbose = option_on(o);
-        else if (strcmp(o->name, "full") == 0)
-            d->vacuum.full = option_on(o);
+        if (strcmp(o->name, "verbose") == 0)
+            d->vacuum.verbose = option_on(an, o);
+        else if (strcmp(o->name, "skip_locked") == 0)
+            (void)option_on(an, o);
+        else if (s->vacuum && strcmp(o->name, "analyze") == 0)
+            d->vacuum.analyze = option_on(an, o);
+        else if (s->vacuum && strcmp(o->name, "full") == 0)
+            d->vacuum.full = option_on(an, o);
+        else if (s->vacuum && strcmp(o->name, "disable_page_skipping") == 0)
+            skip_pages = !option_on(an, o);
+        else if (s->vacuum && strcmp(o->name, "process_toast") == 0)
+            toast = option_on(an, o);
+        else if (s->vacuum && strcmp(o->name, "parallel") == 0)
+            workers = vacuum_workers(an, o);
+        else if (s->vacuum && strcmp(o->name, "index_cleanup") == 0 && o->value != NULL && strcasecmp(o->value, "auto") == 0)
+            continue;
+        else if (s->vacuum && (strcmp(o->name, "freeze") == 0 || strcmp(o->name, "truncate") == 0 || strcmp(o->name, "index_cleanup") == 0))
+            (void)option_on(an, o);
         else
-            for (size_t j = 0; j < ARRAY_LEN(accepted); j++)
-                known |= strcmp(accepted[j], o->name) == 0;
-        if (!known && strcmp(o->name, "analyze") != 0 && strcmp(o->name, "verbose") != 0 && strcmp(o->name, "full") != 0)
             an__fail(an, ERR_SYNTAX, o->location, "unrecognized %s option \"%s\"", s->vacuum ? "VACUUM" : "ANALYZE", o->name);
     }
+    if (d->vacuum.full && workers > 0)
+        an__fail(an, ERR_FEATURE, -1, "VACUUM FULL cannot be performed in parallel");
+    for (uint32_t i = 0; i < s->n; i++)
+        if (s->tables[i].columns.n > 0 && !d->vacuum.analyze)
+            an__fail(an, ERR_FEATURE, -1, "ANALYZE option must be specified when a column list is provided");
+    if (d->vacuum.full && !skip_pages)
+        an__fail(an, ERR_FEATURE, -1, "VACUUM option DISABLE_PAGE_SKIPPING cannot be used with FULL");
+    if (d->vacuum.full && !toast)
+        an__fail(an, ERR_FEATURE, -1, "PROCESS_TOAST required with VACUUM FULL");
 }
 
 static void vacuum(struct an *an, struct ddl *d, const struct ast_vacuum *s)

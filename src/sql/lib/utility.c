@@ -587,7 +587,7 @@ static void analyse_on_big_stack(void *arg)
 static enum err ddl(struct session *s, struct prepared *p, char *tag, size_t tag_size, struct diag *d)
 {
     const bool vacuum = p->stmt->kind == AST_VACUUM;
-    if (vacuum && p->stmt->vacuum->vacuum && s->in_block)
+    if (vacuum && p->stmt->vacuum->vacuum && (s->in_block || p->ast->n > 1))
         return diag_set(d, ERR_TXN_ACTIVE, "VACUUM cannot run inside a transaction block");
     if (p->stmt->kind == AST_LOCK && !s->in_block)
         return diag_set(d, ERR_NO_TXN, "LOCK TABLE can only be used in transaction blocks");
