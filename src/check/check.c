@@ -109,6 +109,7 @@ static void fini(struct check *c)
     free(c->thread);
     u64map_free(c->segment_by_id);
     u64map_free(c->excused);
+    rt_free_aligned(c->ahead, AHEAD * BLOCK_SIZE);
     rt_free_aligned(c->undo_cache, UNDO_CACHE * BLOCK_SIZE);
     files_close(c->files);
     control_free(c->control);
@@ -171,6 +172,7 @@ enum err check_run(const struct check_options *opt, struct check_result *ret, st
     c->res = ret;
     c->segment_by_id = u64map_new(256);
     c->excused = u64map_new(256);
+    c->ahead = rt_alloc_aligned(AHEAD * BLOCK_SIZE);
     c->undo_cache = rt_alloc_aligned(UNDO_CACHE * BLOCK_SIZE);
     err = run(c, lock != NULL, d);
     fini(c);

@@ -57,6 +57,7 @@ struct undo_thread {
 };
 
 #define UNDO_CACHE 1024u
+#define AHEAD 64u
 
 struct check {
     const struct check_options *opt;
@@ -72,6 +73,9 @@ struct check {
     struct undo_thread *thread; /* [1 .. control->threads] */
     struct u64map *excused; /* hash of what undo records still refer to: see check__excuse() */
 
+    uint8_t *ahead; /* AHEAD blocks: read at once where blocks are asked for one after the other */
+    struct dba ahead_first, asked_last;
+    bool ahead_valid;
     uint8_t *undo_cache; /* UNDO_CACHE blocks */
     uint64_t undo_cached[UNDO_CACHE]; /* dba; 0: none */
 };

@@ -183,13 +183,19 @@ enum err files_extend(struct files *f, uint32_t file, uint64_t blocks, struct di
 
 enum err files_read(struct files *f, struct dba dba, void *block, struct diag *d)
 {
+    return files_read_run(f, dba, 1, block, d);
+}
+
+enum err files_read_run(struct files *f, struct dba first, uint32_t n, void *blocks, struct diag *d)
+{
     struct rt_file *rf;
+    const size_t bytes = (size_t)n * BLOCK_SIZE;
     size_t got = 0;
-    enum err err = get(f, dba_file(dba), &rf, d);
+    enum err err = get(f, dba_file(first), &rf, d);
     if (!err)
-        err = rt_pread(rf, block, BLOCK_SIZE, (uint64_t)dba_block(dba) * BLOCK_SIZE, &got, d);
-    if (!err && got < BLOCK_SIZE)
-        memset((uint8_t *)block + got, 0, BLOCK_SIZE - got);
+        err = rt_pread(rf, blocks, bytes, (uint64_t)dba_block(first) * BLOCK_SIZE, &got, d);
+    if (!err && got < bytes)
+        memset((uint8_t *)blocks + got, 0, bytes - got);
     return err;
 }
 

@@ -18,6 +18,7 @@ enum err files_size(struct files *f, uint32_t file, uint64_t *ret_blocks, struct
 enum err files_extend(struct files *f, uint32_t file, uint64_t blocks, struct diag *d) MAY_YIELD MUST_CHECK;
 /* One block into 4 KiB aligned memory, not verified. Blocks past the end of the file read as zeroes. */
 enum err files_read(struct files *f, struct dba dba, void *block, struct diag *d) MAY_YIELD MUST_CHECK;
+enum err files_read_run(struct files *f, struct dba first, uint32_t n, void *blocks, struct diag *d) MAY_YIELD MUST_CHECK; /* n, one behind the other */
 /* Sealed blocks, not synced. */
 enum err files_write(struct files *f, struct dba dba, const void *block, struct diag *d) MAY_YIELD MUST_CHECK;
 enum err files_sync(struct files *f, uint32_t file, struct diag *d) MAY_YIELD MUST_CHECK;
