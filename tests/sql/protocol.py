@@ -608,6 +608,16 @@ def catalogue_views(port):
                    [('rustydb', 't', 't', '-1', None, '10')], 'roles')
         must_equal(c.query('SELECT usename, usesuper FROM pg_user WHERE usesysid = 10'), [('rustydb', 't')], 'users')
         must_equal(c.query('SELECT * FROM pg_auth_members'), [], 'members')
+        must_equal(c.query("""SELECT r.rolname, ARRAY(SELECT b.rolname FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles b ON (m.roleid = b.oid) WHERE m.member = r.oid)
+            FROM pg_catalog.pg_roles r WHERE r.rolname !~ '^pg_' ORDER BY 1"""), [('rustydb', '{}')], 'what psql asks for \\du')
+        must_equal(c.query("SELECT ARRAY(SELECT CASE WHEN a.attnum < 3 THEN a.attname || ' ' || a.attnum END FROM pg_attribute a WHERE a.attrelid = c.oid "
+                           "AND attnum < 4 ORDER BY attnum) FROM pg_class c WHERE relname = 'pg_class'"), [('{"oid 1","relname 2",NULL}',)], 'an array of the catalogue')
+        for sql, want in (('SELECT ARRAY(SELECT 1)', '0A000'), ('SELECT ARRAY(SELECT oid, relname FROM pg_class)', '42601')):
+            try:
+                c.query(sql)
+                raise harness.Failed('%s is taken' % sql)
+            except pg.Error as e:
+                must_equal(e.sqlstate, want, sql)
         must_equal(c.query('SELECT d.datname, t.spcname FROM pg_database d JOIN pg_tablespace t ON t.oid = d.dattablespace'), [('rustydb', 'pg_default')], 'tablespaces')
         for array, want in (('{}', ''), ('{a,b}', 'a|b'), ('{"a b",NULL,"x\\"y,}"}', 'a b|x"y,}'), ('{{1,2},{3,4}}', '1|2|3|4')):
             must_equal(c.query("SELECT array_to_string('%s'::text, '|')" % array), [(want,)], array)

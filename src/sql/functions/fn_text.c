@@ -591,7 +591,7 @@ NULL_KERNEL(quote_nullable)
 /* ---- arrays as text ---------------------------------------------------- */
 
 /* The element of an array's text at *pos, where braces and commas have been passed over; leaves *pos behind it. Unquoted NULL is null. */
-static bool array_element(struct str s, size_t *pos, struct buf *b, bool *ret_null)
+static bool next_element(struct str s, size_t *pos, struct buf *b, bool *ret_null)
 {
     const char *p = s.p;
     while (*pos < s.len && strchr("{}, ", p[*pos]))
@@ -617,7 +617,7 @@ static enum err join_array(struct func_ctx *c, struct str array, struct str betw
     bool null, first = true;
     buf_init(&all);
     buf_init(&element);
-    while (array_element(array, &pos, &element, &null)) {
+    while (next_element(array, &pos, &element, &null)) {
         if (null && !nulls_as)
             continue;
         if (!first)
@@ -633,6 +633,38 @@ static enum err join_array(struct func_ctx *c, struct str array, struct str betw
     const enum err err = all.len > TEXT_BYTES_MAX ? too_large(c) : kernel_str(c, all.p, all.len, r);
     buf_fini(&all);
     buf_fini(&element);
+    return err;
+}
+
+/* A value as it stands in an array's text. */
+NULL_KERNEL(array_element)
+{
+    union datum t;
+    if (nulls[0]) {
+        *r = datum_str("NULL", 4);
+        return ERR_OK;
+    }
+    enum err err = as_text(c, c->arg_types[0], a[0], &t);
+    if (err)
+        return err;
+    struct buf b;
+    bool quote = t.s.len == 0 || (t.s.len == 4 && strncasecmp(t.s.p, "null", 4) == 0);
+    for (size_t i = 0; i < t.s.len && !quote; i++)
+        quote = strchr("\"\\{}, \t\n\v\f\r", t.s.p[i]) != NULL;
+    if (!quote) {
+        *r = t;
+        return ERR_OK;
+    }
+    buf_init(&b);
+    buf_put_u8(&b, '"');
+    for (size_t i = 0; i < t.s.len; i++) {
+        if (t.s.p[i] == '"' || t.s.p[i] == '\\')
+            buf_put_u8(&b, '\\');
+        buf_put_u8(&b, (uint8_t)t.s.p[i]);
+    }
+    buf_put_u8(&b, '"');
+    err = kernel_str(c, b.p, b.len, r);
+    buf_fini(&b);
     return err;
 }
 

@@ -17,10 +17,10 @@
     X(1398, "abs", INT2, true, IMMUTABLE, FLAG_NONE, int2_abs, 1, TYPE_INT2) \
     X(1705, "abs", NUMERIC, true, IMMUTABLE, FLAG_NONE, numeric_abs, 1, TYPE_NUMERIC) \
     X(1601, "acos", FLOAT8, true, IMMUTABLE, FLAG_NONE, float8_acos, 1, TYPE_FLOAT8) \
-    X(1620, "ascii", INT4, true, IMMUTABLE, FLAG_NONE, ascii, 1, TYPE_TEXT) \
-    X(1600, "asin", FLOAT8, true, IMMUTABLE, FLAG_NONE, float8_asin, 1, TYPE_FLOAT8) \
     X(395, "array_to_string", TEXT, true, STABLE, FLAG_NONE, array_to_string, 2, TYPE_TEXT, TYPE_TEXT) \
     X(384, "array_to_string", TEXT, false, STABLE, FLAG_NONE, array_to_string_null, 3, TYPE_TEXT, TYPE_TEXT, TYPE_TEXT) \
+    X(1620, "ascii", INT4, true, IMMUTABLE, FLAG_NONE, ascii, 1, TYPE_TEXT) \
+    X(1600, "asin", FLOAT8, true, IMMUTABLE, FLAG_NONE, float8_asin, 1, TYPE_FLOAT8) \
     X(1602, "atan", FLOAT8, true, IMMUTABLE, FLAG_NONE, float8_atan, 1, TYPE_FLOAT8) \
     X(1603, "atan2", FLOAT8, true, IMMUTABLE, FLAG_NONE, float8_atan2, 2, TYPE_FLOAT8, TYPE_FLOAT8) \
     X(1811, "bit_length", INT4, true, IMMUTABLE, FLAG_NONE, bit_length, 1, TYPE_TEXT) \
@@ -155,12 +155,14 @@
     X(880, "rpad", TEXT, true, IMMUTABLE, FLAG_NONE, rpad_blank, 2, TYPE_TEXT, TYPE_INT4) \
     X(876, "rtrim", TEXT, true, IMMUTABLE, FLAG_NONE, rtrim, 2, TYPE_TEXT, TYPE_TEXT) \
     X(882, "rtrim", TEXT, true, IMMUTABLE, FLAG_NONE, rtrim_blank, 1, TYPE_TEXT) \
+    X(9201, "rustydb_array_element", TEXT, false, STABLE, FLAG_ARG_TYPES, array_element, 1, TYPE_ANYELEMENT) \
     X(9200, "rustydb_stop_node", BOOL, true, VOLATILE, FLAG_NONE, stop_node, 1, TYPE_TEXT) \
     X(746, "session_user", NAME, true, STABLE, FLAG_NONE, session_user, 0, 0) \
     X(2078, "set_config", TEXT, false, VOLATILE, FLAG_NONE, set_config, 3, TYPE_TEXT, TYPE_TEXT, TYPE_BOOL) \
     X(1599, "setseed", VOID, true, VOLATILE, FLAG_NONE, setseed, 1, TYPE_FLOAT8) \
     X(1576, "setval", INT8, true, VOLATILE, FLAG_NONE, setval, 2, TYPE_REGCLASS, TYPE_INT8) \
     X(1765, "setval", INT8, true, VOLATILE, FLAG_NONE, setval_called, 3, TYPE_REGCLASS, TYPE_INT8, TYPE_BOOL) \
+    X(1993, "shobj_description", TEXT, true, STABLE, FLAG_NONE, obj_description, 2, TYPE_OID, TYPE_NAME) \
     X(1706, "sign", NUMERIC, true, IMMUTABLE, FLAG_NONE, numeric_sign, 1, TYPE_NUMERIC) \
     X(2310, "sign", FLOAT8, true, IMMUTABLE, FLAG_NONE, float8_sign, 1, TYPE_FLOAT8) \
     X(1604, "sin", FLOAT8, true, IMMUTABLE, FLAG_NONE, float8_sin, 1, TYPE_FLOAT8) \
