@@ -1,8 +1,9 @@
 /*
  * What blocks cost, on a node and between two: local hit, look-up of a master,
  * log flush, transfers. Two processes, each with redo, buffer cache, global
- * cache, membership and interconnect over real sockets; JSON lines, each kind
- * beside the machine's own figure of the same run.
+ * cache, membership and interconnect over real sockets; JSON lines, each beside
+ * the machine's own figure. A raw round trip is measured before each block that
+ * is asked for: what waking a thread costs changes from second to second.
  *
  *     bench_blocks DIR [workers] [spin_us] [uring|epoll]     DIR: on the disk to be measured
  */
@@ -21,7 +22,7 @@
 #include "grd/grd.h"
 #include "interconnect/interconnect.h"
 
-enum { BLOCKS = 3000, RAW_TRIPS = 5000, FLUSHES = 400, HITS = 5000000, BOUNCES = 1000 };
+enum { BLOCKS = 3000, FLUSHES = 400, HITS = 5000000, BOUNCES = 1000 };
 #define RAW_ADDRESS "127.0.0.1:42127"
 
 /* What the two processes wait for in one another. */
@@ -44,6 +45,7 @@ struct node {
     struct files *files;
     struct redo *redo;
     struct bufcache *bc;
+    struct rt_conn *raw; /* of the second node, to the first one's raw_server() */
 };
 
 static void reach(struct node *n, enum phase phase) { atomic_store(&n->shared->phase, phase); }
@@ -62,11 +64,29 @@ static int compare(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-static void report(const char *what, uint64_t *ns, size_t n)
+static double us_at(const uint64_t *sorted_ns, size_t n, unsigned percent) { return (double)sorted_ns[n * percent / 100] / 1e3; }
+
+static void print_times(const char *what, uint64_t *ns, size_t n)
 {
     qsort(ns, n, sizeof(*ns), compare);
-    printf("{\"bench\":\"blocks\",\"what\":\"%s\",\"p50_us\":%.1f,\"p90_us\":%.1f,\"p99_us\":%.1f,\"n\":%zu}\n", what, (double)ns[n / 2] / 1e3,
-           (double)ns[n * 9 / 10] / 1e3, (double)ns[n * 99 / 100] / 1e3, n);
+    printf("{\"bench\":\"blocks\",\"what\":\"%s\",\"p50_us\":%.1f,\"p90_us\":%.1f,\"p99_us\":%.1f,\"n\":%zu", what, us_at(ns, n, 50), us_at(ns, n, 90),
+           us_at(ns, n, 99), n);
+}
+
+static void report(const char *what, uint64_t *ns, size_t n)
+{
+    print_times(what, ns, n);
+    printf("}\n");
+    fflush(stdout);
+}
+
+/* raw_ns: of what the machine itself takes, one measured before each of the others. */
+static void report_beside(const char *what, uint64_t *ns, const char *reference, uint64_t *raw_ns, size_t n)
+{
+    print_times(what, ns, n);
+    qsort(raw_ns, n, sizeof(*raw_ns), compare);
+    printf(",\"reference\":\"%s\",\"reference_p50_us\":%.1f,\"reference_p90_us\":%.1f,\"reference_p99_us\":%.1f,\"ratio_p50\":%.2f}\n", reference,
+           us_at(raw_ns, n, 50), us_at(raw_ns, n, 90), us_at(raw_ns, n, 99), us_at(ns, n, 50) / us_at(raw_ns, n, 50));
     fflush(stdout);
 }
 
@@ -214,7 +234,7 @@ static void bench_flushes(struct node *n)
 
 /* ---- between two -------------------------------------------------------------------------------- */
 
-static void raw_server(void)
+static void raw_server(void *arg)
 {
     static uint8_t block[BLOCK_SIZE];
     struct diag d;
@@ -230,56 +250,36 @@ static void raw_server(void)
     rt_listener_free(l);
 }
 
-static void raw_client(void)
+static uint64_t raw_trip(struct node *n)
 {
-    static uint64_t ns[RAW_TRIPS];
     static uint8_t block[BLOCK_SIZE];
-    struct diag d;
-    struct rt_conn *c;
     const char request[64] = { 0 };
-    while (rt_connect(RAW_ADDRESS, rt_now() + RT_SEC(1), &c, &d) != ERR_OK)
-        rt_sleep(RT_MS(10));
-    for (uint32_t i = 0; i < RAW_TRIPS; i++) {
-        const uint64_t start = rt_now();
-        CHECK_OK(rt_send(c, request, sizeof(request), &d), &d);
-        CHECK_OK(rt_recv_full(c, block, sizeof(block), RT_FOREVER, &d), &d);
-        ns[i] = rt_now() - start;
-    }
-    rt_conn_close(c);
-    report("raw TCP, 64 B -> 8 KiB round trip", ns, RAW_TRIPS);
+    struct diag d;
+    const uint64_t start = rt_now();
+    CHECK_OK(rt_send(n->raw, request, sizeof(request), &d), &d);
+    CHECK_OK(rt_recv_full(n->raw, block, sizeof(block), RT_FOREVER, &d), &d);
+    return rt_now() - start;
 }
 
-/* Blocks whose master is node `master`, or any (0): this node asks for each once. */
-static void bench_pins(struct node *n, enum buf_mode mode, node_no master, const char *what)
+/* Each block whose master is node `master`, or any (0), once: in a mode, or (NULL) as a mode-less copy. */
+static void bench_blocks(struct node *n, const enum buf_mode *mode, node_no master, const char *what)
 {
-    static uint64_t ns[BLOCKS];
+    static uint64_t ns[BLOCKS], raw_ns[BLOCKS];
     size_t count = 0;
     for (uint32_t i = 0; i < BLOCKS; i++) {
         struct diag d;
         struct pin *b;
         if (master && grd_master(n->grd, grd_hash_block(block_no(i))) != master)
             continue;
+        raw_ns[count] = raw_trip(n);
         const uint64_t start = rt_now();
-        CHECK_OK(buf_pin(n->bc, block_no(i), mode, &b, &d), &d);
+        const enum err err = mode != NULL ? buf_pin(n->bc, block_no(i), *mode, &b, &d) : buf_pin_read(n->bc, block_no(i), scn_now(&n->scn), &b, &d);
+        CHECK_OK(err, &d);
         ns[count++] = rt_now() - start;
         buf_unpin(b);
     }
     if (count > 0)
-        report(what, ns, count);
-}
-
-static void bench_copies(struct node *n)
-{
-    static uint64_t ns[BLOCKS];
-    for (uint32_t i = 0; i < BLOCKS; i++) {
-        struct diag d;
-        struct pin *b;
-        const uint64_t start = rt_now();
-        CHECK_OK(buf_pin_read(n->bc, block_no(i), scn_now(&n->scn), &b, &d), &d);
-        ns[i] = rt_now() - start;
-        buf_unpin(b);
-    }
-    report("mode-less copy of a block held X", ns, BLOCKS);
+        report_beside(what, ns, "raw TCP, 64 B -> 8 KiB round trip", raw_ns, count);
 }
 
 /* One block that both change in turn: each transfer waits for the redo of the change before (R7). */
@@ -305,7 +305,8 @@ static void first_main(void *arg)
     struct diag d;
     struct pin *b;
     lsn_t at;
-    raw_server();
+    struct fiber *raw = rt_spawn(&(struct rt_spawn_options){ .name = "raw server", .worker = rt_worker(), .prio = RT_PRIO_NORMAL }, raw_server, n);
+    CHECK(raw != NULL);
     open_services(n);
     open_storage(n);
     reach(n, JOINED_1);
@@ -326,6 +327,7 @@ static void first_main(void *arg)
     atomic_store(&n->shared->turn, 1);
     bounce(n, false);
     await(n, BOUNCED);
+    rt_join(raw);
     await(n, END);
     node_close(n);
 }
@@ -333,19 +335,23 @@ static void first_main(void *arg)
 static void second_main(void *arg)
 {
     struct node *n = arg;
-    raw_client();
+    static const enum buf_mode shared = BUF_S, exclusive = BUF_X;
+    struct diag d;
+    while (rt_connect(RAW_ADDRESS, rt_now() + RT_SEC(1), &n->raw, &d) != ERR_OK)
+        rt_sleep(RT_MS(10));
     await(n, FORMATTED);
     open_services(n);
     open_storage(n);
     rt_sleep(RT_MS(500));
-    bench_pins(n, BUF_S, 1, "clean block in S, master is the holder");
-    bench_pins(n, BUF_S, 2, "clean block in S, master is the asker");
+    bench_blocks(n, &shared, 1, "clean block in S, master is the holder");
+    bench_blocks(n, &shared, 2, "clean block in S, master is the asker");
     reach(n, READ);
     await(n, TAKEN_BACK);
-    bench_copies(n);
-    bench_pins(n, BUF_X, 0, "clean block in X");
+    bench_blocks(n, NULL, 0, "mode-less copy of a block held X");
+    bench_blocks(n, &exclusive, 0, "clean block in X");
     reach(n, WRITTEN);
     bounce(n, true);
+    rt_conn_close(n->raw);
     reach(n, BOUNCED);
     struct gcs_stats st;
     gcs_stats(n->gcs, &st);
