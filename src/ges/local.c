@@ -90,7 +90,6 @@ static void give_way(struct ges *g, struct lres *l)
         tell_master(g, l, IC_GES_RELEASE, held);
     }
     l->blocks = GES_MODE_NL;
-    l->turns = 0;
 }
 
 /*
@@ -447,6 +446,8 @@ void local_blocks(struct ges *g, const struct ges_resource *r, enum ges_mode wan
             list_remove(&l->lru);
             s->nidle--;
         }
+        if (l->blocks == GES_MODE_NL)
+            l->turns = 0;
         l->blocks = (uint8_t)want;
         (void)run(g, l);
         maybe_idle(g, s, l);
