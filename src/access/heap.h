@@ -85,6 +85,7 @@ struct heap_write {
     bool accept_newer; /* the caller has looked at *seen_writer's version */
     uint64_t seen_writer; /* with accept_newer: the ret_writer that HEAP_CHANGED returned (it names a version) */
     bool nowait, skip_locked;
+    bool taken; /* another transaction had the row when the caller read it: get in line before the block is fetched */
     bool in_line; /* of those who wait for the row (txn_line_join()); set here */
     struct arena *arena; /* for ret_row */
     struct heap_row ret_row; /* HEAP_CHANGED: newest committed version */
@@ -102,10 +103,11 @@ enum err heap_fetch(struct access *a, const struct snapshot *s, struct seg seg, 
                     struct heap_row *ret, bool *ret_found, struct diag *d) MAY_YIELD MUST_CHECK;
 /*
  * The same for a row that is about to be changed or locked: its block comes as the current one at once, instead of as a copy first. Not where
- * somebody has waited for the row lately: a copy shows whether it is free, and who has it keeps the block.
+ * somebody has waited for the row lately: a copy shows whether it is free, and who has it keeps the block. *ret_taken, for heap_write: it
+ * is not.
  */
 enum err heap_fetch_to_change(struct access *a, const struct snapshot *s, struct seg seg, struct rowid rowid, struct arena *arena,
-                              struct heap_row *ret, bool *ret_found, struct diag *d) MAY_YIELD MUST_CHECK;
+                              struct heap_row *ret, bool *ret_found, bool *ret_taken, struct diag *d) MAY_YIELD MUST_CHECK;
 /* Newest version whoever wrote it, for unique and foreign-key checks: its writer as txn_row_writer() tells. */
 enum err heap_fetch_current(struct access *a, struct xid self, struct seg seg, struct rowid rowid, struct arena *arena,
                             struct heap_row *ret, enum row_writer *ret_writer, struct xid *ret_xid, bool *ret_deleted, struct diag *d) MAY_YIELD MUST_CHECK;

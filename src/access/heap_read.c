@@ -47,13 +47,14 @@ static enum err read_version(struct access *a, scn_t s, struct seg seg, struct r
 
 /* Everything that the fast path leaves: statuses to ask for, older versions, moved rows. */
 static __attribute__((noinline)) enum err fetch_slow(struct access *a, const struct snapshot *s, struct seg seg, struct rowid rowid,
-                                                     struct arena *arena, struct heap_row *ret, bool *ret_found, struct diag *d)
+                                                     struct arena *arena, struct heap_row *ret, bool *ret_found, bool *ret_taken, struct diag *d)
 {
     struct version v;
     struct row_header newest = { 0 };
     enum version_result result;
     struct xid writer;
     bool there, too_old = false;
+    scn_t commit_scn;
 
     for (unsigned looks = 0; looks < LOOKS_MAX; looks++) {
         enum err err = read_version(a, s->s, seg, rowid, &v, &there, d);
@@ -75,6 +76,7 @@ static __attribute__((noinline)) enum err fetch_slow(struct access *a, const str
         switch (result) {
         case VERSION_FOUND:
             *ret_found = true;
+            *ret_taken = txn_row_writer(a->ts, s->own, &newest, &commit_scn) == ROW_WRITER_ACTIVE;
             return copy_out(arena, rowid, v.h.layout, v.body, (uint16_t)v.len, ret, d);
         case VERSION_NONE:
             return ERR_OK;
@@ -92,13 +94,14 @@ static __attribute__((noinline)) enum err fetch_slow(struct access *a, const str
 
 /* What a pinned block shows; lets go of it. */
 static enum err fetch_from(struct access *a, struct pin *b, const struct snapshot *s, struct seg seg, struct rowid rowid, struct arena *arena,
-                           struct heap_row *ret, bool *ret_found, struct diag *d)
+                           struct heap_row *ret, bool *ret_found, bool *ret_taken, struct diag *d)
 {
     struct heap_item it;
     enum row_visibility vis;
     const unsigned slot = rowid_slot(rowid);
     enum err err = ERR_OK;
     COUNT(a, rows_fetched);
+    *ret_taken = false;
     if (UNLIKELY(!heap_page_is(b->data, seg.id))) {
         buf_unpin(b);
         return not_table_block(rowid_dba(rowid), seg, d);
@@ -110,7 +113,7 @@ static enum err fetch_from(struct access *a, struct pin *b, const struct snapsho
     }
     if (!txn_visible_fast(a->ts, s, &it.h, &vis) || vis != ROW_VISIBLE || (it.h.flags & (ROW_FORWARD | ROW_DELETED)) == ROW_FORWARD) {
         buf_unpin(b);
-        return fetch_slow(a, s, seg, rowid, arena, ret, ret_found, d);
+        return fetch_slow(a, s, seg, rowid, arena, ret, ret_found, ret_taken, d);
     }
     heap__stamp(a, b, slot, &it.h);
     if (!(it.h.flags & ROW_DELETED)) {
@@ -125,8 +128,9 @@ enum err heap_fetch(struct access *a, const struct snapshot *s, struct seg seg, 
                     bool *ret_found, struct diag *d)
 {
     struct pin *b;
+    bool taken;
     enum err err = buf_pin_read(a->bc, rowid_dba(rowid), s->s, &b, d);
-    return UNLIKELY(err) ? err : fetch_from(a, b, s, seg, rowid, arena, ret, ret_found, d);
+    return UNLIKELY(err) ? err : fetch_from(a, b, s, seg, rowid, arena, ret, ret_found, &taken, d);
 }
 
 static _Atomic uint64_t *wanted_at(struct access *a, struct rowid rowid) { return &a->wanted_at[hash_u64(rowid.v) % WANTED_ROWS]; }
@@ -143,13 +147,12 @@ static bool is_wanted(struct access *a, struct rowid rowid)
 }
 
 enum err heap_fetch_to_change(struct access *a, const struct snapshot *s, struct seg seg, struct rowid rowid, struct arena *arena,
-                              struct heap_row *ret, bool *ret_found, struct diag *d)
+                              struct heap_row *ret, bool *ret_found, bool *ret_taken, struct diag *d)
 {
     struct pin *b;
-    if (is_wanted(a, rowid))
-        return heap_fetch(a, s, seg, rowid, arena, ret, ret_found, d);
-    enum err err = buf_pin(a->bc, rowid_dba(rowid), BUF_X, &b, d);
-    return UNLIKELY(err) ? err : fetch_from(a, b, s, seg, rowid, arena, ret, ret_found, d);
+    const struct dba at = rowid_dba(rowid);
+    enum err err = is_wanted(a, rowid) ? buf_pin_read(a->bc, at, s->s, &b, d) : buf_pin(a->bc, at, BUF_X, &b, d);
+    return UNLIKELY(err) ? err : fetch_from(a, b, s, seg, rowid, arena, ret, ret_found, ret_taken, d);
 }
 
 enum err heap__read_current(struct access *a, struct seg seg, struct rowid rowid, struct version *v, bool *ret_there, struct diag *d)

@@ -129,7 +129,6 @@ enum err version_resolve(struct access *a, const struct snapshot *s, struct seg 
     uint8_t buf[BLOCK_SIZE];
     struct undo_record rec;
     enum row_visibility vis;
-    scn_t commit_scn;
     bool ok;
 
     for (;;) {
@@ -140,8 +139,6 @@ enum err version_resolve(struct access *a, const struct snapshot *s, struct seg 
         }
         if (vis == ROW_VISIBLE)
             break;
-        if (!(v->h.flags & ROW_STAMPED) && txn_row_writer(a->ts, s->own, &v->h, &commit_scn) == ROW_WRITER_ACTIVE)
-            txn_note_busy_row(s, rowid);
         if ((v->h.flags & ROW_FIRST) || !v->h.undo.v) {
             *ret = VERSION_NONE;
             return ERR_OK;

@@ -167,9 +167,7 @@ void heap_let_go(struct txn *t, struct heap_write *w)
 static enum err begin_write(struct write *x, struct diag *d)
 {
     const struct heap_write *w = x->w;
-    if (w->in_line || w->nowait || w->skip_locked || LIKELY(!txn_saw_row_busy(x->t, w->rowid)))
-        return ERR_OK;
-    return get_in_line(x, d);
+    return UNLIKELY(w->taken) && !w->in_line && !w->nowait && !w->skip_locked ? get_in_line(x, d) : ERR_OK;
 }
 
 /* Stays in line where it got the row, or may want the newer version. */

@@ -23,8 +23,7 @@ static struct txn *alloc_txn(struct txn_sys *ts, struct lane *lane)
     t->begun = t->wanted = t->partly = t->has_base = false;
     t->stmt = 0;
     t->top = NULL;
-    t->base = (struct snapshot){ .busy = &t->busy };
-    t->busy = (struct txn_busy_rows){ 0 };
+    t->base = (struct snapshot){ 0 };
     t->base_slot = UINT32_MAX;
     t->last = UNDO_NONE;
     t->nrecords = t->reserved = t->nwrites = t->nblocks = t->nhooks = t->nobjects = 0;

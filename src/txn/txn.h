@@ -113,7 +113,6 @@ struct snapshot {
     scn_t s;
     struct xid own; /* sees its own changes ... */
     uint32_t stmt; /* ... of statements before this one */
-    struct txn_busy_rows *busy; /* its transaction's; NULL: nobody asks */
 };
 
 enum err txn_begin(struct txn_sys *ts, enum txn_isolation iso, struct txn **ret, struct diag *d) MUST_CHECK;
@@ -187,12 +186,10 @@ enum err txn_wait_for(struct txn *t, struct xid x, uint64_t deadline, struct dia
 
 /*
  * Who wants a row that another transaction has gets in line first, waits for that transaction when it is at the head, and stays there to
- * its own end if it got the row; else it leaves. The reads of a statement note rows that they found taken: its writes get in line at once.
+ * its own end if it got the row; else it leaves. Never for a row that t has: who waits for it may be at the head.
  */
 enum err txn_line_join(struct txn *t, struct seg seg, struct rowid rowid, uint64_t deadline, struct diag *d) MAY_YIELD MUST_CHECK;
 void txn_line_leave(struct txn *t, struct seg seg, struct rowid rowid);
-void txn_note_busy_row(const struct snapshot *s, struct rowid rowid);
-bool txn_saw_row_busy(struct txn *t, struct rowid rowid);
 
 /* ---- undo ----------------------------------------------------------------- */
 

@@ -255,10 +255,6 @@ struct end_hook {
 };
 #define TXN_BLOCKS_INLINE 4u
 
-struct txn_busy_rows {
-    _Atomic uint64_t rowid[8]; /* by hash, 0: none. A hint: one that is forgotten, or is free by now, costs time only */
-};
-
 struct txn {
     struct txn_sys *ts;
     struct lane *lane;
@@ -277,7 +273,6 @@ struct txn {
     struct snapshot base; /* last one begun */
     uint32_t base_slot; /* higher isolation: held to the end */
     bool has_base;
-    struct txn_busy_rows busy;
 
     struct undo_ptr last; /* newest record that counts */
     uint32_t nrecords;

@@ -639,6 +639,23 @@ def a_place_in_line_ends_with_its_savepoint(a, b):
     third.c.close()
 
 
+def who_has_the_row_does_not_stand_in_line(a, b):
+    third = a.another()
+    a.run('BEGIN')
+    a.run('UPDATE iso SET v = 0 WHERE id = 1')
+    b.run('BEGIN')
+    must_equal(b.run('SELECT v FROM iso WHERE id = 1'), [('10',)], 'while another one has the row')
+    a.run('COMMIT')
+    must_equal(b.run('SELECT v FROM iso WHERE id = 1 FOR UPDATE NOWAIT'), [('0',)], 'the row')
+    third.start('UPDATE iso SET v = v + 10 WHERE id = 1')
+    must(third.blocked(), 'the third does not wait')
+    must_equal(b.run('UPDATE iso SET v = v + 1 WHERE id = 1'), [], 'a change of the own row')
+    b.run('COMMIT')
+    must_equal(third.finish(), [], 'the third')
+    must_equal(a.run('SELECT v FROM iso WHERE id = 1'), [('11',)], 'in the end')
+    third.c.close()
+
+
 def a_cancelled_waiter_leaves_the_line(a, b):
     third = a.another()
     a.run('BEGIN')
@@ -671,7 +688,7 @@ SCHEDULES = [
     lock_and_update_in_one_statement, both_sides_of_a_join_locked, for_update_rechecks, nowait_and_skip_locked, deadlock,
     unique_race_committed, unique_race_rolled_back, unique_key_of_a_deleted_row, unique_key_moves, savepoint_releases_rows, savepoint_lets_waiters_go,
     a_row_goes_to_one_after_the_other, who_does_not_want_the_row_any_more_is_in_nobodys_way, a_place_in_line_ends_with_its_savepoint,
-    a_cancelled_waiter_leaves_the_line,
+    who_has_the_row_does_not_stand_in_line, a_cancelled_waiter_leaves_the_line,
     serializable_keeps_what_a_savepoint_read, savepoint_takes_back_definitions, index_younger_than_the_snapshot, own_changes_are_seen,
     holder_of_a_table_lock_writes,
     write_skew_is_allowed_in_repeatable_read, write_skew_is_prevented_in_serializable, serializable_reads_are_stable,

@@ -247,6 +247,7 @@ struct target_row {
     union datum *old_v, *new_v; /* the table's row, by attnum - 1 */
     uint8_t *old_null, *new_null;
     bool need_old; /* not all that is needed is carried by the child */
+    bool taken; /* as in struct heap_write: where the row was looked up for this change alone */
 };
 void exec__target_init(struct exec *e, struct target_row *t, const struct plan_node *plan);
 /* Changes or deletes the row that child_v describes. *ret false: it was not wanted any more, or is gone. */
@@ -256,11 +257,12 @@ enum err exec__target_delete(struct target_row *t, struct arena *arena, bool *re
 enum err exec__target_check(struct target_row *t, struct diag *d) MAY_YIELD MUST_CHECK;
 enum err exec__check_violated(const struct table_def *def, const char *name, const union datum *v, const bool *null, struct diag *d);
 /*
- * Locks the target's row; where a newer version was committed, its columns are put into child_v and *ret_changed is set.
+ * Locks the target's row (taken: as in struct heap_write); where a newer version was committed, its columns are put into child_v and
+ * *ret_changed is set.
  * *ret false: skipped, gone, or not wanted any more.
  */
 enum err exec__lock_row(struct exec *e, const struct plan_node *lock, const struct row_target *target, union datum *child_v, uint8_t *child_null,
-                        struct arena *arena, bool *ret, bool *ret_changed, struct diag *d) MAY_YIELD MUST_CHECK;
+                        bool taken, struct arena *arena, bool *ret, bool *ret_changed, struct diag *d) MAY_YIELD MUST_CHECK;
 
 /* ---- short path (shortcut.c) --------------------------------------------------------------------- */
 

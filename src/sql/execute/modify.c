@@ -157,7 +157,7 @@ static enum err outcome_of(const struct exec *e, enum heap_outcome outcome, bool
 enum err exec__target_update(struct target_row *t, struct arena *arena, bool *ret, struct diag *d)
 {
     struct exec *e = t->e;
-    struct heap_write w = { .rowid = target_rowid(&t->plan->modify.target, t->child_v), .arena = arena };
+    struct heap_write w = { .rowid = target_rowid(&t->plan->modify.target, t->child_v), .taken = t->taken, .arena = arena };
     bool wanted;
     *ret = false;
     e->func.types.arena = arena;
@@ -181,7 +181,7 @@ enum err exec__target_update(struct target_row *t, struct arena *arena, bool *re
 enum err exec__target_delete(struct target_row *t, struct arena *arena, bool *ret, struct diag *d)
 {
     struct exec *e = t->e;
-    struct heap_write w = { .rowid = target_rowid(&t->plan->modify.target, t->child_v), .arena = arena };
+    struct heap_write w = { .rowid = target_rowid(&t->plan->modify.target, t->child_v), .taken = t->taken, .arena = arena };
     bool wanted;
     *ret = false;
     e->func.types.arena = arena;
@@ -458,10 +458,11 @@ static enum err lock_newer(struct exec *e, const struct plan_node *lock, const s
 }
 
 enum err exec__lock_row(struct exec *e, const struct plan_node *lock, const struct row_target *target, union datum *child_v, uint8_t *child_null,
-                        struct arena *arena, bool *ret, bool *ret_changed, struct diag *d)
+                        bool taken, struct arena *arena, bool *ret, bool *ret_changed, struct diag *d)
 {
     const struct table_def *def = exec__rel(e, target->rel);
     struct heap_write w = { .seg = def->seg,
+                            .taken = taken,
                             .rowid = target_rowid(target, child_v),
                             .nowait = target->wait == WAIT_ERROR,
                             .skip_locked = target->wait == WAIT_SKIP,
@@ -517,7 +518,7 @@ static enum err lock_one(struct lock_rows *l, bool *ret, struct diag *d)
     for (uint16_t t = 0; t < p->lock.n && *ret; t++) {
         if (l->null[p->lock.target[t].rowid_col])
             continue; /* the empty side of an outer join */
-        enum err err = exec__lock_row(l->n.e, p, &p->lock.target[t], l->v, l->null, l->n.arena, ret, &changed, d);
+        enum err err = exec__lock_row(l->n.e, p, &p->lock.target[t], l->v, l->null, false, l->n.arena, ret, &changed, d);
         if (err)
             return err;
     }

@@ -102,8 +102,8 @@ static enum err fetch_row(struct exec *e, struct shortcut *s, const struct index
     uint8_t own[KEY_BYTES];
     for (uint32_t r = 0; r < n; r++) {
         struct heap_row row;
-        enum err err = (s->changes ? heap_fetch_to_change : heap_fetch)(e->access, e->env.snapshot, s->def->seg, rowid[r], e->arena, &row,
-                                                                        ret_found, d);
+        enum err err = s->changes ? heap_fetch_to_change(e->access, e->env.snapshot, s->def->seg, rowid[r], e->arena, &row, ret_found, &s->target.taken, d)
+                                  : heap_fetch(e->access, e->env.snapshot, s->def->seg, rowid[r], e->arena, &row, ret_found, d);
         if (!err && *ret_found)
             err = exec__columns_read(e, &s->cols, &row, e->arena, d);
         if (err)
@@ -188,7 +188,7 @@ static enum err point_select(struct exec *e, struct shortcut *s, bool *ret_row, 
     enum err err = look_up(e, s, ret_row, d);
     for (uint16_t t = 0; p->lock && t < p->lock->lock.n && !err && *ret_row; t++) {
         bool changed;
-        err = exec__lock_row(e, p->lock, &p->lock->lock.target[t], s->v, s->null, e->arena, ret_row, &changed, d);
+        err = exec__lock_row(e, p->lock, &p->lock->lock.target[t], s->v, s->null, s->target.taken, e->arena, ret_row, &changed, d);
     }
     if (err || !*ret_row)
         return err;
