@@ -120,7 +120,5 @@ void purge_later_free(struct purge_later *l);
 
 /* The pieces from number `index` on, the first of which is at ref->first. */
 enum err overflow__free_from(struct access *a, struct seg seg, const struct overflow_ref *ref, uint32_t index, struct diag *d) MAY_YIELD MUST_CHECK;
-/* The chain of a body that is not stored, or no longer. Failures are logged: the blocks stay behind. */
-void overflow__drop(struct access *a, struct seg seg, const uint8_t *body, uint32_t len) MAY_YIELD;
 
 #endif

@@ -119,7 +119,7 @@ enum err heap_insert(struct access *a, struct txn *t, struct seg seg, uint8_t la
     *ret = undo.rowid;
     return note_place(a, seg, &p, free_bytes, len, d);
 fail:
-    overflow__drop(a, seg, body, len);
+    overflow_drop(a, seg, body, len);
     return err;
 }
 
@@ -217,6 +217,6 @@ enum err heap_insert_many(struct access *a, struct txn *t, struct seg seg, uint8
     }
     if (err)
         for (uint32_t i = done; i < n; i++)
-            overflow__drop(a, seg, bodies[i], lens[i]);
+            overflow_drop(a, seg, bodies[i], lens[i]);
     return err;
 }

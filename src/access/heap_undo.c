@@ -76,7 +76,7 @@ static enum err undo_inserts(const struct undoing *u, const uint16_t *slots, uns
         if (err)
             return err;
         if (there && (v.h.flags & ROW_OVERFLOW))
-            overflow__drop(u->a, u->rec->seg, v.body, v.len);
+            overflow_drop(u->a, u->rec->seg, v.body, v.len);
     }
     enum err err = mtr_pin(u->m, rowid_dba(u->rec->rowid), &b, d);
     if (err || !heap_page_is(b->data, u->rec->seg.id))
@@ -132,7 +132,7 @@ static enum err undo_update(const struct undoing *u, struct diag *d)
         return does_not_fit(u, d);
     if (v.whole) {
         if (v.h.flags & ROW_OVERFLOW)
-            overflow__drop(u->a, u->rec->seg, v.body, v.len);
+            overflow_drop(u->a, u->rec->seg, v.body, v.len);
         err = mtr_pin(u->m, rowid_dba(u->rec->rowid), &home, d);
         if (err)
             return err;
@@ -146,7 +146,7 @@ static enum err undo_update(const struct undoing *u, struct diag *d)
     if (!found || !up.has_stamp)
         return does_not_fit(u, d);
     if (v.h.flags & ROW_OVERFLOW)
-        overflow__drop(u->a, u->rec->seg, whole.body, whole.len);
+        overflow_drop(u->a, u->rec->seg, whole.body, whole.len);
     err = pin_both(u, rowid_dba(stub.to), &home, &moved, d);
     if (err)
         return err;
@@ -184,7 +184,7 @@ static enum err undo_forward(const struct undoing *u, struct diag *d)
         if (err)
             return err;
         if (found)
-            overflow__drop(u->a, u->rec->seg, whole.body, whole.len);
+            overflow_drop(u->a, u->rec->seg, whole.body, whole.len);
     }
     err = pin_both(u, rowid_dba(stub.to), &home, &moved, d);
     if (err)

@@ -644,7 +644,7 @@ enum err heap_update(struct access *a, struct txn *t, struct heap_write *w, uint
     if (u.move && u.fresh && (err || outcome != HEAP_DONE))
         space_untake(a->space, w->seg, u.to);
     if (err || outcome != HEAP_DONE)
-        overflow__drop(a, w->seg, body, len);
+        overflow_drop(a, w->seg, body, len);
     if (!err)
         *ret = outcome;
     return err;

@@ -217,7 +217,7 @@ enum err overflow_free(struct access *a, struct seg seg, const struct overflow_r
     return overflow__free_from(a, seg, ref, 0, d);
 }
 
-void overflow__drop(struct access *a, struct seg seg, const uint8_t *body, uint32_t len)
+void overflow_drop(struct access *a, struct seg seg, const uint8_t *body, uint32_t len)
 {
     struct overflow_ref ref;
     struct diag d;

@@ -45,5 +45,7 @@ enum err overflow_read(struct access *a, scn_t s, const struct overflow_ref *ref
                        struct diag *d) MAY_YIELD MUST_CHECK;
 /* Gives the blocks back. Pieces that are no longer this chain's are left alone, so it may be called again after a crash. */
 enum err overflow_free(struct access *a, struct seg seg, const struct overflow_ref *ref, struct diag *d) MAY_YIELD MUST_CHECK;
+/* The chain, if there is one, of a body that is not stored, or no longer. Failures are logged: the blocks stay behind. */
+void overflow_drop(struct access *a, struct seg seg, const uint8_t *body, uint32_t len) MAY_YIELD;
 
 #endif

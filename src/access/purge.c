@@ -71,7 +71,7 @@ static enum err purge_moved(struct access *a, struct seg seg, const struct heap_
     enum err err = version_fetch_moved(a, 0, true, seg, &v, &found, d);
     if (err || !found)
         return err;
-    overflow__drop(a, seg, v.body, v.len);
+    overflow_drop(a, seg, v.body, v.len);
     err = begin(a, &m, d);
     if (!err)
         err = mtr_pin(&m, rowid_dba(stub->to), &b, d);
@@ -106,7 +106,7 @@ static enum err purge_row(struct access *a, const struct later *l, struct diag *
     if (!there)
         return ERR_OK;
     if (v.whole) {
-        overflow__drop(a, l->seg, v.body, v.len);
+        overflow_drop(a, l->seg, v.body, v.len);
     } else if (v.len == HEAP_STUB_SIZE) {
         const struct heap_stub stub = heap__stub(v.body);
         err = purge_moved(a, l->seg, &stub, d);
@@ -150,7 +150,7 @@ static void purge_update(struct access *a, const struct undo_record *rec, struct
 static void purge_forward(struct access *a, const struct undo_record *rec, struct diag *d)
 {
     if (!(rec->prev_flags & ROW_FORWARD)) {
-        overflow__drop(a, rec->seg, rec->data, rec->len);
+        overflow_drop(a, rec->seg, rec->data, rec->len);
     } else if (rec->len == HEAP_STUB_SIZE) {
         const struct heap_stub stub = heap__stub(rec->data);
         if (purge_moved(a, rec->seg, &stub, d))

@@ -4,7 +4,6 @@
 
 #include "access/overflow.h"
 #include "base/buf.h"
-#include "base/log.h"
 #include "catalog/catalog_int.h"
 
 /* ---- keys -------------------------------------------------------------------- */
@@ -241,12 +240,8 @@ static enum err insert_entries(struct catalog *c, struct txn *t, const struct ta
 /* Rows that were formed and will not be inserted: their overflow chains are already in their blocks. */
 static void drop_formed(struct catalog *c, const struct table_def *def, const uint8_t *const *body, const uint32_t *len, uint32_t n)
 {
-    for (uint32_t r = 0; r < n; r++) {
-        struct overflow_ref ref;
-        struct diag d;
-        if (overflow_ref_get(body[r], len[r], &ref) && overflow_free(c->opt.access, def->seg, &ref, &d))
-            log_diag(c->opt.log, LOG_WARNING, &d, "an overflow value's blocks stay behind");
-    }
+    for (uint32_t r = 0; r < n; r++)
+        overflow_drop(c->opt.access, def->seg, body[r], len[r]);
 }
 
 enum err rel_insert_many(struct catalog *c, struct txn *t, const struct table_def *def, const union datum *const *v, const bool *const *null,
