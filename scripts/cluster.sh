@@ -100,22 +100,25 @@ wait_gone() { # NODE SECONDS
     done
 }
 
-running_nodes() { # their numbers
+started_nodes() { # numbers of those that have not been stopped since
     local file node
     for file in "$DATA"/node*.pid; do
         [ -e "$file" ] || continue
         node=${file##*/node}
-        node=${node%.pid}
+        echo "${node%.pid}"
+    done
+}
+
+running_nodes() { # their numbers
+    local node
+    for node in $(started_nodes); do
         [ -z "$(node_pid "$node")" ] || echo "$node"
     done
 }
 
 crashed_nodes() { # numbers of those that have ended without having been stopped
-    local file node
-    for file in "$DATA"/node*.pid; do
-        [ -e "$file" ] || continue
-        node=${file##*/node}
-        node=${node%.pid}
+    local node
+    for node in $(started_nodes); do
         [ -n "$(node_pid "$node")" ] || echo "$node"
     done
 }
