@@ -99,6 +99,7 @@ struct session {
     bool failed;
     uint32_t stmts; /* statements begun in txn and not ended: EXECUTE and EXPLAIN nest */
     bool read_only;
+    uint64_t lock_timeout; /* ns; 0: none */
     struct list savepoints; /* innermost last */
 
     struct list prepared, portals;
@@ -145,7 +146,6 @@ enum err session__find_zone(struct session *s, const char *value, const struct t
 void session__settings_init(struct session *s);
 void session__settings_fini(struct session *s);
 enum txn_isolation session__isolation(const char *value);
-uint64_t session__lock_timeout(const struct session *s); /* ns; 0: none */
 
 /* ---- statements (statement.c) -------------------------------------------------------- */
 

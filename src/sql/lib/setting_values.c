@@ -118,8 +118,6 @@ enum txn_isolation session__isolation(const char *value)
     return strcmp(value, "serializable") == 0 ? TXN_SERIALIZABLE : strcmp(value, "repeatable read") == 0 ? TXN_REPEATABLE_READ : TXN_READ_COMMITTED;
 }
 
-uint64_t session__lock_timeout(const struct session *s) { return RT_MS(strtoull(s->value[SETTING_lock_timeout], NULL, 10)); }
-
 /* What other code reads often is kept in its own form. */
 static void follow(struct session *s, enum setting_id id)
 {
@@ -129,8 +127,11 @@ static void follow(struct session *s, enum setting_id id)
         s->func.types.datestyle_dmy = strstr(s->value[id], "DMY") != NULL;
     else if (id == SETTING_transaction_read_only)
         s->read_only = setting_bool(s->value[id]);
-    else if (id == SETTING_lock_timeout && s->txn)
-        txn_set_lock_timeout(s->txn, session__lock_timeout(s));
+    else if (id == SETTING_lock_timeout) {
+        s->lock_timeout = RT_MS(strtoull(s->value[id], NULL, 10));
+        if (s->txn)
+            txn_set_lock_timeout(s->txn, s->lock_timeout);
+    }
 }
 
 static void replace(struct session *s, enum setting_id id, char *value)

@@ -34,7 +34,7 @@ static enum err begin(struct session *s, struct diag *d)
 {
     enum err err = txn_begin(s->engine->opt.ts, session__isolation(s->value[SETTING_transaction_isolation]), &s->txn, d);
     if (!err)
-        txn_set_lock_timeout(s->txn, session__lock_timeout(s));
+        txn_set_lock_timeout(s->txn, s->lock_timeout);
     s->func.types.now_us = s->statement_us;
     return err;
 }
