@@ -66,6 +66,7 @@ static __attribute__((noinline)) enum err fetch_slow(struct access *a, const str
         if (too_old && v.h.undo.v == newest.undo.v && v.h.writer == newest.writer)
             return diag_set(d, ERR_SNAPSHOT_TOO_OLD, "snapshot too old");
         newest = v.h;
+        *ret_taken |= txn_row_writer(a->ts, s->own, &newest, &commit_scn) == ROW_WRITER_ACTIVE; /* as first seen: older versions may be far away */
         err = version_resolve(a, s, seg, rowid, &v, &result, &writer, d);
         /* The writer may have been rolled back, and its undo space reused, since the block was read. */
         too_old = err == ERR_SNAPSHOT_TOO_OLD;
@@ -76,7 +77,6 @@ static __attribute__((noinline)) enum err fetch_slow(struct access *a, const str
         switch (result) {
         case VERSION_FOUND:
             *ret_found = true;
-            *ret_taken = txn_row_writer(a->ts, s->own, &newest, &commit_scn) == ROW_WRITER_ACTIVE;
             return copy_out(arena, rowid, v.h.layout, v.body, (uint16_t)v.len, ret, d);
         case VERSION_NONE:
             return ERR_OK;
